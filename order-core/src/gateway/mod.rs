@@ -1,0 +1,5 @@
+//! Ports to the world.
+/// placeholder
+#[derive(Debug, thiserror::Error)]
+#[error("x")]
+pub struct GatewayError;

@@ -1,0 +1,3 @@
+//! Orders.
+mod status;
+pub use status::{ORDER_TABLE, OrderMove, OrderStatus};
