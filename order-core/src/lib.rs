@@ -1,5 +1,6 @@
 //! placeholder
 pub mod address;
+pub mod cart;
 pub mod error;
 pub mod gateway;
 pub mod id;
