@@ -113,6 +113,18 @@ mod tests {
         assert_eq!(contained(price, BasisPoints::new(700), 1, Rounding::HalfUp).unwrap().minor(), 65);
     }
 
+    #[test]
+    fn halves_go_where_the_policy_says() {
+        let half_of = |minor, rounding| {
+            percentage(Money::from_minor(minor, Currency::JPY), BasisPoints::new(5_000), 1, rounding)
+                .unwrap()
+                .minor()
+        };
+        assert_eq!([1, 3, 5].map(|minor| half_of(minor, Rounding::HalfEven)), [0, 2, 2]);
+        assert_eq!([1, 3, 5].map(|minor| half_of(minor, Rounding::HalfUp)), [1, 2, 3]);
+        assert_eq!([1, 3, 5].map(|minor| half_of(minor, Rounding::Down)), [0, 1, 2]);
+    }
+
     proptest! {
         #[test]
         fn any_sequence_of_partial_takes_adds_up(

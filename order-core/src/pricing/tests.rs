@@ -259,6 +259,29 @@ fn the_scope_of_rounding_is_the_host_s() {
 }
 
 #[test]
+fn each_rate_of_an_order_is_rounded_by_itself() {
+    let lines = [1, 2, 3].map(|number| line(number, "a", 5, 1, Currency::EUR));
+    let rate =
+        |rate| Some(LineTax::new(BasisPoints::new(rate), false, false, Reason::new(format!("rate {rate}"))));
+    let fixed = Fixed { taxes: vec![rate(1_000), rate(10_000), rate(1_000)], ..Fixed::default() };
+    let pricing = pricing_by(&fixed).with_rounding(Rounding::HalfEven, RoundingScope::Order);
+    let quote = pricing.quote(&Basket::new(Currency::EUR, &lines)).unwrap();
+    assert_eq!(quote.lines.iter().map(|line| line.totals.tax.minor()).collect::<Vec<_>>(), [1, 5, 0]);
+    assert_eq!(quote.lines[1].adjustments[0].reason.as_str(), "rate 10000");
+}
+
+#[test]
+fn a_price_never_contains_more_tax_than_it_is() {
+    let lines = [line(1, "a", 1, 3, Currency::EUR)];
+    let pricing = Pricing::default()
+        .with_discount(Coupons::new().amount(coupon("ONE"), eur(1)))
+        .with_tax(FlatTax::included(BasisPoints::new(30_000)))
+        .with_rounding(Rounding::HalfUp, RoundingScope::Unit);
+    let quote = pricing.quote(&Basket::new(Currency::EUR, &lines).with_coupons(&[coupon("ONE")])).unwrap();
+    assert_eq!((quote.totals.total, quote.totals.included_tax), (eur(2), eur(2)));
+}
+
+#[test]
 fn included_tax_adds_nothing() {
     let lines = [line(1, "a", 11_900, 1, Currency::EUR)];
     let pricing = Pricing::default()
