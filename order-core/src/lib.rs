@@ -1,13 +1,18 @@
 //! placeholder
 pub mod address;
 pub mod cart;
+pub mod checkout;
 pub mod error;
+pub mod fulfilment;
 pub mod gateway;
 pub mod id;
+pub mod inventory;
 pub mod machine;
 pub mod money;
 pub mod order;
+pub mod payment;
 pub mod pricing;
+pub mod store;
 pub mod time;
 
 pub use error::{Error, ErrorKind, Invalid, Result, StoreError};

@@ -1,0 +1,79 @@
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::gateway::GatewayError;
+use crate::id::{CustomerId, OperationId, OrderId, OrderNumber, PaymentId, ProviderReference};
+use crate::money::Money;
+use crate::order::Order;
+use crate::payment::{Answer, Operation, OperationKind, Payment, PaymentMethod, ProviderToken};
+
+/// A payment provider.
+///
+/// # Contract
+/// * [`Instruction::key`] is the provider's idempotency key: however often an instruction with the same key is executed, money
+///   moves at most once, and the answer is that of the first time.
+/// * An answer that was lost is [`GatewayError::Unknown`] or [`Answer::Unknown`], never a decline. [`GatewayError::NotSent`] is
+///   only for what surely did not arrive.
+/// * `Absent` is only answered to a question, and means that the provider has not heard of the key so far.
+#[async_trait]
+pub trait PaymentGateway: fmt::Debug + Send + Sync {
+    /// Carries out an instruction.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError>;
+
+    /// Asks what became of an instruction, without carrying it out.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    async fn ask(&self, instruction: &Instruction) -> Result<Answer, GatewayError>;
+}
+
+/// One call to a provider, with everything it may need to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Instruction {
+    /// The idempotency key.
+    pub key: OperationId,
+    /// What to do.
+    pub kind: OperationKind,
+    /// How much money it is about.
+    pub amount: Money,
+    /// The key of the charge or authorisation that a later operation belongs to.
+    pub first_key: OperationId,
+    /// What the provider called the charge or authorisation, when it has said so.
+    pub reference: Option<ProviderReference>,
+    /// How the customer pays.
+    pub method: PaymentMethod,
+    /// The provider's token.
+    pub token: Option<ProviderToken>,
+    /// Our payment.
+    pub payment_id: PaymentId,
+    /// Our order.
+    pub order_id: OrderId,
+    /// Its number, for the customer's statement.
+    pub order_number: OrderNumber,
+    /// Whose it is.
+    pub customer_id: CustomerId,
+}
+
+impl Instruction {
+    /// The instruction for an operation of a payment of an order.
+    pub fn new(order: &Order, payment: &Payment, operation: &Operation) -> Self {
+        Self {
+            key: operation.id,
+            kind: operation.kind,
+            amount: operation.amount,
+            first_key: payment.first_operation().map_or(operation.id, |first| first.id),
+            reference: payment.reference.clone(),
+            method: payment.method,
+            token: payment.token.clone(),
+            payment_id: payment.id,
+            order_id: order.id,
+            order_number: order.number.clone(),
+            customer_id: order.customer_id.clone(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use crate::error::{Error, Result};
+use crate::id::OperationId;
+use crate::inventory::ReservationStatus;
+use crate::order::{Context, Draft, Order, OrderEvent, OrderPolicy, OrderStatus, settle};
+use crate::payment::{Answer, OPERATION_TABLE, Operation, OperationKind, OperationStatus};
+
+/// Takes in what a provider says about an operation: its answer to a call, to a question, or of its own accord.
+///
+/// The same answer twice, or an older one after a newer, changes nothing. A success whose amount is not the one that was asked for
+/// is not believed: it stays unknown, with a finding. Where the provider has not heard of the operation, and it is still wanted,
+/// it is claimed to be sent again with the same key.
+///
+/// # Errors
+/// [`Error::NotFound`] when the order has no such operation.
+pub fn answer(
+    draft: &mut Draft,
+    operation_id: OperationId,
+    answer: Answer,
+    policy: &OrderPolicy,
+    context: &Context<'_>,
+) -> Result<()> {
+    let order = draft.order();
+    let (_, operation) = order.operation(operation_id).ok_or(Error::NotFound { what: "operation" })?;
+    let now = context.now;
+    let (answer, finding) = check_amount(operation, answer);
+    if OPERATION_TABLE.next(operation.status, answer.fact()).is_none() {
+        return Ok(());
+    }
+    if answer == Answer::Absent && operation.status != OperationStatus::Lapsed && is_wanted(order, operation)
+    {
+        let claimed_until = now + Operation::LEASE;
+        return draft.record(OrderEvent::OperationResent { operation_id, claimed_until }, context);
+    }
+    let again = now + Operation::ask_after(operation.tries);
+    let look_at = match answer {
+        Answer::Succeeded { .. } | Answer::Declined(_) => None,
+        Answer::Unknown | Answer::Absent if operation.status == OperationStatus::Lapsed => {
+            (now < operation.started_at + Operation::WATCH).then_some(again)
+        }
+        Answer::ActionRequired { .. } | Answer::Unknown | Answer::Absent => Some(again),
+    };
+    draft.record(OrderEvent::OperationAnswered { operation_id, answer, look_at, finding }, context)?;
+    settle(draft, policy, context)
+}
+
+fn check_amount(operation: &Operation, answer: Answer) -> (Answer, Option<String>) {
+    if let Answer::Succeeded { amount, .. } = &answer
+        && *amount != operation.amount
+        && operation.kind != OperationKind::Void
+    {
+        return (Answer::Unknown, Some("amount_mismatch".to_owned()));
+    }
+    (answer, None)
+}
+
+/// Whether an operation that never reached the provider should still be carried out.
+pub fn is_wanted(order: &Order, operation: &Operation) -> bool {
+    match operation.kind {
+        OperationKind::Charge | OperationKind::Authorise => {
+            order.cancellation.is_none()
+                && match order.status {
+                    OrderStatus::Pending => {
+                        order.hold.as_ref().is_none_or(|hold| hold.status == ReservationStatus::Active)
+                    }
+                    OrderStatus::Confirmed
+                    | OrderStatus::Paid
+                    | OrderStatus::Processing
+                    | OrderStatus::Shipped
+                    | OrderStatus::Delivered => true,
+                    OrderStatus::Cancelled | OrderStatus::Refunded => false,
+                }
+        }
+        OperationKind::Capture => order.cancellation.is_none() && order.status != OrderStatus::Cancelled,
+        OperationKind::Void | OperationKind::Refund => true,
+    }
+}
