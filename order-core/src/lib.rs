@@ -8,6 +8,8 @@ pub mod gateway;
 pub mod id;
 pub mod inventory;
 pub mod machine;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod money;
 pub mod order;
 pub mod payment;
