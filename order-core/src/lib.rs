@@ -12,9 +12,12 @@ pub mod machine;
 pub mod memory;
 pub mod money;
 pub mod order;
+pub mod outbox;
 pub mod payment;
 pub mod pricing;
+pub mod service;
 pub mod store;
 pub mod time;
 
 pub use error::{Error, ErrorKind, Invalid, Result, StoreError};
+pub use service::{Engine, EngineBuilder};
