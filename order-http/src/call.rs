@@ -1,5 +1,6 @@
 //! What comes with a request besides its body: the version the caller saw, the idempotency key, the request's id.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, OriginalUri, Request};
@@ -9,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use order_core::id::IdempotencyKey;
 use order_core::order::Actor;
-use order_core::service::{self, Done};
+use order_core::service;
 use order_core::{Error, Result};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -32,7 +33,8 @@ const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(25);
 #[derive(Debug)]
 pub(crate) struct Call {
     method: Method,
-    path: String,
+    /// The path, with that of the host.
+    pub(crate) path: String,
     key: Option<IdempotencyKey>,
     /// The version the caller saw.
     pub(crate) if_version: Option<u64>,
@@ -82,7 +84,11 @@ impl Call {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a text can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn read_key(headers: &HeaderMap) -> std::result::Result<Option<IdempotencyKey>, Problem> {
@@ -98,9 +104,8 @@ fn read_key(headers: &HeaderMap) -> std::result::Result<Option<IdempotencyKey>, 
 
 /// Reads `If-Match`: none, any (`*`), or one of our own entity tags.
 fn read_if_match(headers: &HeaderMap) -> std::result::Result<Option<u64>, Problem> {
-    let malformed = || {
-        Problem::bad_parameter("If-Match", "malformed", "must be * or one entity tag in quotation marks")
-    };
+    let malformed =
+        || Problem::bad_parameter("If-Match", "malformed", "must be * or one entity tag in quotation marks");
     let mut values = headers.get_all(header::IF_MATCH).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -127,23 +132,46 @@ fn read_if_match(headers: &HeaderMap) -> std::result::Result<Option<u64>, Proble
 }
 
 /// Does a thing, and waits for another request with the same key that is doing it.
-pub(crate) async fn once<T, F>(api: &Api, attempt: impl Fn() -> F) -> Result<Done<T>>
-where
-    F: Future<Output = Result<Done<T>>>,
-{
-    let deadline = tokio::time::Instant::now() + api.idempotency_wait();
-    loop {
-        match attempt().await {
-            Err(Error::InFlight) if tokio::time::Instant::now() < deadline => {
-                tokio::time::sleep(IN_FLIGHT_PAUSE).await;
+macro_rules! once {
+    ($api:expr, $attempt:expr) => {{
+        let waiting = $crate::call::Waiting::begin($api);
+        loop {
+            let outcome = $attempt.await;
+            match waiting.pause(&outcome) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break outcome,
             }
-            outcome => return outcome,
         }
+    }};
+}
+pub(crate) use once;
+
+/// How long a request waits for another one with the same key.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    deadline: tokio::time::Instant,
+}
+
+impl Waiting {
+    /// Begins to wait.
+    pub(crate) fn begin(api: &Api) -> Self {
+        Self { deadline: tokio::time::Instant::now() + api.idempotency_wait() }
+    }
+
+    /// How long to wait before the next attempt; `None` when this was the last one.
+    pub(crate) fn pause<T>(&self, outcome: &Result<T>) -> Option<Duration> {
+        let is_in_flight = matches!(outcome, Err(Error::InFlight));
+        (is_in_flight && tokio::time::Instant::now() < self.deadline).then_some(IN_FLIGHT_PAUSE)
     }
 }
 
 /// An answer with its body, its version and whether it is a repeated one.
-pub(crate) fn answer<T: Serialize>(status: StatusCode, body: &T, version: Option<u64>, replayed: bool) -> Response {
+pub(crate) fn answer<T: Serialize>(
+    status: StatusCode,
+    body: &T,
+    version: Option<u64>,
+    replayed: bool,
+) -> Response {
     let mut response = (status, axum::Json(body)).into_response();
     let headers = response.headers_mut();
     if let Some(version) = version
@@ -167,7 +195,9 @@ pub(crate) async fn trace(
         .headers()
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|id| {
+            (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+        })
         .map_or_else(|| api.new_request_id(), str::to_owned);
     let route = request.extensions().get::<axum::extract::MatchedPath>().map_or("", |path| path.as_str());
     let span = tracing::info_span!(

@@ -142,9 +142,12 @@ fn quoted_after<'a>(message: &'a str, start: &str) -> Option<&'a str> {
 fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
+        if matches!(segment, Segment::Seq { .. } | Segment::Map { .. }) {
+            pointer.push('/');
+        }
         match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Seq { index } => pointer.push_str(&index.to_string()),
+            Segment::Map { key } => pointer.push_str(&escape(key)),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
@@ -162,7 +165,10 @@ mod tests {
     #[test]
     fn the_digest_does_not_depend_on_order_or_blanks() {
         let parse = |text: &str| canonical(serde_json::from_str(text).unwrap());
-        assert_eq!(parse(r#"{"a":1,"b":{"d":[1,2],"c":null}}"#), parse("{\"b\": {\"c\":null,\"d\":[1, 2]},\n \"a\":1}"));
+        assert_eq!(
+            parse(r#"{"a":1,"b":{"d":[1,2],"c":null}}"#),
+            parse("{\"b\": {\"c\":null,\"d\":[1, 2]},\n \"a\":1}")
+        );
         assert_ne!(parse(r#"{"a":[1,2]}"#), parse(r#"{"a":[2,1]}"#));
         assert_ne!(parse(r#"{"a":1}"#), parse(r#"{"a":"1"}"#));
     }

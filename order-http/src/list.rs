@@ -1,6 +1,7 @@
 //! Lists: which page, of what.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, SubsecRound as _, Utc};
+use order_core::Invalid;
 use order_core::id::{CustomerId, SellerId};
 use order_core::machine::Names as _;
 use order_core::order::OrderStatus;
@@ -54,13 +55,11 @@ pub(crate) struct ListParams {
 pub(crate) fn read_list(mut params: Params) -> Result<(OrderFilter, PageRequest), Problem> {
     let page = read_page(&mut params);
     let filter = OrderFilter {
-        customer_id: params.read("user_id", "invalid_id", "must be a user's id", |text| {
-            CustomerId::new(text).ok()
-        }),
+        customer_id: params
+            .read("user_id", "invalid_id", "must be a user's id", |text| CustomerId::new(text).ok()),
         statuses: read_statuses(&mut params),
-        seller_id: params.read("seller_id", "invalid_id", "must be a seller's id", |text| {
-            SellerId::new(text).ok()
-        }),
+        seller_id: params
+            .read("seller_id", "invalid_id", "must be a seller's id", |text| SellerId::new(text).ok()),
         placed_from: params.read("start_date", "invalid_date", DATE, |text| read_time(text, Edge::Start)),
         placed_before: params.read("end_date", "invalid_date", DATE, |text| read_time(text, Edge::End)),
         text: params.read("q", "out_of_range", "must be 1 to 128 bytes", |text| {
@@ -78,9 +77,10 @@ fn read_page(params: &mut Params) -> PageRequest {
     let skip = params.read("skip", "out_of_range", "must be a whole number from 0 to 10000", |text| {
         text.parse().ok().filter(|skip| *skip <= PageRequest::MAX_SKIP)
     });
-    let cursor = params.read("cursor", "invalid_cursor", "must be the next_cursor of a page of this list", |text| {
-        text.parse::<Cursor>().ok()
-    });
+    let cursor =
+        params.read("cursor", "invalid_cursor", "must be the next_cursor of a page of this list", |text| {
+            text.parse::<Cursor>().ok()
+        });
     if skip.is_some() && cursor.is_some() {
         params.refuse("skip", "conflicting", "must not be given together with cursor");
     }
@@ -131,6 +131,15 @@ fn read_time(text: &str, edge: Edge) -> Option<Timestamp> {
     }
 }
 
+/// Reads a date or a time of a body; what is wrong with it is noted.
+pub(crate) fn read_date(text: &str, pointer: &str, invalid: &mut Invalid) -> Option<Timestamp> {
+    let time = read_time(text, Edge::Start);
+    if time.is_none() {
+        invalid.push(pointer, "invalid_date", DATE);
+    }
+    time
+}
+
 /// Reads a time in RFC 3339. A `+` that the query's encoding has made a blank is taken for what it was.
 pub(crate) fn read_instant(text: &str) -> Option<Timestamp> {
     let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok()?;
@@ -150,13 +159,21 @@ mod tests {
     fn a_date_counts_to_its_end() {
         let start = read_time("2026-01-31", Edge::Start).unwrap();
         let end = read_time("2026-01-31", Edge::End).unwrap();
-        assert_eq!((start.to_rfc3339(), end.to_rfc3339()), (
-            "2026-01-31T00:00:00+00:00".to_owned(),
-            "2026-02-01T00:00:00+00:00".to_owned()
-        ));
+        assert_eq!(
+            (start.to_rfc3339(), end.to_rfc3339()),
+            ("2026-01-31T00:00:00+00:00".to_owned(), "2026-02-01T00:00:00+00:00".to_owned())
+        );
         let instant = read_time("2026-01-31T12:00:00 02:00", Edge::End).unwrap();
         assert_eq!(instant.to_rfc3339(), "2026-01-31T10:00:00.001+00:00");
-        for text in ["", "2026-13-01", "2026-02-30", "yesterday", "2026-01-31T25:00:00Z", "99999-01-01", "2026-01-31T12:00:00"] {
+        for text in [
+            "",
+            "2026-13-01",
+            "2026-02-30",
+            "yesterday",
+            "2026-01-31T25:00:00Z",
+            "99999-01-01",
+            "2026-01-31T12:00:00",
+        ] {
             assert_eq!(read_time(text, Edge::Start), None, "{text}");
         }
     }

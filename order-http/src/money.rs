@@ -36,7 +36,11 @@ impl MoneyBody {
                 let code = match error {
                     MoneyError::TooManyDecimals { .. } => "too_many_decimals",
                     MoneyError::OutOfRange => "out_of_range",
-                    _ => "not_a_number",
+                    MoneyError::CurrencyMismatch { .. }
+                    | MoneyError::NotANumber
+                    | MoneyError::NothingToSplitBy
+                    | MoneyError::UnknownCurrency(_)
+                    | _ => "not_a_number",
                 };
                 invalid.push(format!("{pointer}/amount"), code, error.to_string());
                 None

@@ -4,7 +4,7 @@ use order_core::fulfilment::FulfilmentStatus;
 use order_core::inventory::ReservationStatus;
 use order_core::machine::Names;
 use order_core::order::OrderStatus;
-use order_core::payment::OperationStatus;
+use order_core::payment::{OperationKind, OperationStatus, PaymentStatus};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -54,4 +54,86 @@ names! {
     ReservationStatusName(ReservationStatus) = "ReservationStatus";
     /// The status of one call to a provider.
     OperationStatusName(OperationStatus) = "OperationStatus";
+}
+
+macro_rules! schemas {
+    ($($(#[$doc:meta])* $wire:ident = $name:ident { $($variant:ident),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Serialize, ToSchema)]
+        #[schema(as = $name)]
+        #[serde(rename_all = "snake_case")]
+        #[expect(dead_code, reason = "only its schema is used: the engine's own type is what is written and read")]
+        pub(crate) enum $wire { $($variant),+ }
+    )+};
+}
+
+schemas! {
+    /// How far the money for an order has come.
+    OrderPaymentStatusName = OrderPaymentStatus {
+        Pending, Authorized, PartiallyPaid, Paid, PartiallyRefunded, Refunded, Failed,
+    }
+    /// What has become of an item of an order.
+    LineStatusName = ItemStatus { Reserved, Confirmed, Cancelled, Fulfilled }
+    /// How the customer pays.
+    PaymentMethodName = PaymentMethod { Card, Cod, Upi, NetBanking, Wallet }
+    /// Whether a payment is captured at once or by a later command.
+    CaptureModeName = CaptureMode { Automatic, Manual }
+}
+
+/// How far a payment has come.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentStatus)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PaymentStatusName {
+    Pending,
+    Processing,
+    Unknown,
+    ActionRequired,
+    Authorized,
+    Captured,
+    PartiallyRefunded,
+    Refunded,
+    Voided,
+    Declined,
+}
+
+impl From<PaymentStatus> for PaymentStatusName {
+    fn from(status: PaymentStatus) -> Self {
+        match status {
+            PaymentStatus::Pending => Self::Pending,
+            PaymentStatus::Processing => Self::Processing,
+            PaymentStatus::ActionRequired => Self::ActionRequired,
+            PaymentStatus::Authorised => Self::Authorized,
+            PaymentStatus::Captured => Self::Captured,
+            PaymentStatus::PartiallyRefunded => Self::PartiallyRefunded,
+            PaymentStatus::Refunded => Self::Refunded,
+            PaymentStatus::Voided => Self::Voided,
+            PaymentStatus::Declined => Self::Declined,
+            PaymentStatus::Unknown | _ => Self::Unknown,
+        }
+    }
+}
+
+/// What a call to a provider is for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OperationKind)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OperationKindName {
+    Charge,
+    Authorize,
+    Capture,
+    Void,
+    Refund,
+}
+
+impl From<OperationKind> for OperationKindName {
+    fn from(kind: OperationKind) -> Self {
+        match kind {
+            OperationKind::Charge => Self::Charge,
+            OperationKind::Authorise => Self::Authorize,
+            OperationKind::Capture => Self::Capture,
+            OperationKind::Void => Self::Void,
+            OperationKind::Refund => Self::Refund,
+        }
+    }
 }

@@ -25,9 +25,9 @@ where
         let unreadable = || Problem::bad_parameter("id", "invalid_id", "the path is not UTF-8");
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unreadable())?;
         let (name, text) = params.iter().last().ok_or_else(unreadable)?;
-        text.parse().map(Self).map_err(|error: InvalidId| {
-            Problem::bad_parameter(name, "invalid_id", error.to_string())
-        })
+        text.parse()
+            .map(Self)
+            .map_err(|error: InvalidId| Problem::bad_parameter(name, "invalid_id", error.to_string()))
     }
 }
 
@@ -43,9 +43,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "invalid_query", "The query can't be read."))?;
+        let Query(pairs) =
+            Query::<Vec<(String, String)>>::from_request_parts(parts, state).await.map_err(|_| {
+                Problem::new(StatusCode::BAD_REQUEST, "invalid_query", "The query can't be read.")
+            })?;
         Ok(Self { pairs, invalid: Invalid::default() })
     }
 }

@@ -38,7 +38,7 @@ pub struct Problem {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProblemBody {
     /// What kind of problem it is, as a URI: `urn:order-engine:problem:` and the code.
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     r#type: String,
     /// The kind, in words.
     title: String,
@@ -222,64 +222,49 @@ fn title(code: &str) -> String {
 
 impl FieldProblem {
     fn of(error: &FieldError) -> Self {
-        Self {
-            pointer: error.pointer.clone(),
-            code: error.code.to_owned(),
-            detail: error.detail.clone(),
-        }
+        Self { pointer: error.pointer.clone(), code: error.code.to_owned(), detail: error.detail.clone() }
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let status = status_of(&error);
-        match status {
-            StatusCode::INTERNAL_SERVER_ERROR => tracing::error!(error = %chain(&error), "internal error"),
-            StatusCode::SERVICE_UNAVAILABLE => tracing::warn!(error = %chain(&error), "unavailable"),
-            _ => {}
+        let (status, code) = (status_of(&error), error.code());
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = %chain(&error), "internal error");
+            return Self::new(status, "internal", "Something went wrong.");
         }
-        let code = error.code();
-        match &error {
-            Error::Invalid(invalid) => Self::invalid(status, invalid),
-            Error::OutOfStock(shortages) => {
-                let mut problem = Self::new(status, code, "There is not enough of some products.");
-                problem.body.shortages = Some(shortages.iter().map(ShortageBody::of).collect());
-                problem
-            }
-            Error::TotalChanged { expected, actual, changes } => {
-                let mut problem = Self::new(status, code, error.to_string());
-                problem.body.expected_total = Some(*expected);
-                problem.body.actual_total = Some(*actual);
-                problem.body.changes = Some(changes.iter().map(PriceChangeBody::of).collect());
-                problem
-            }
-            Error::IllegalTransition { from, to, allowed, .. } => {
-                Self::illegal_transition(*from, *to, allowed.iter().copied())
-            }
-            Error::InFlight => Self::new(status, code, error.to_string()).retry_later(),
-            _ if status == StatusCode::INTERNAL_SERVER_ERROR => {
-                Self::new(status, "internal", "Something went wrong.")
-            }
-            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
-                Self::unavailable(code, "Try again later, with the same idempotency key.")
-            }
-            _ => Self::new(status, code, error.to_string()),
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(error = %chain(&error), "unavailable");
+            return Self::unavailable(code, "Try again later, with the same idempotency key.");
         }
+        if let Error::Invalid(invalid) = &error {
+            return Self::invalid(status, invalid);
+        }
+        if let Error::IllegalTransition { from, to, allowed, .. } = &error {
+            return Self::illegal_transition(*from, *to, allowed);
+        }
+        let mut problem = Self::new(status, code, error.to_string());
+        if let Error::OutOfStock(shortages) = &error {
+            problem.body.shortages = Some(shortages.iter().map(ShortageBody::of).collect());
+        } else if let Error::TotalChanged { expected, actual, changes } = &error {
+            problem.body.expected_total = Some(*expected);
+            problem.body.actual_total = Some(*actual);
+            problem.body.changes = Some(changes.iter().map(PriceChangeBody::of).collect());
+        } else if matches!(error, Error::InFlight) {
+            return problem.retry_later();
+        }
+        problem
     }
 }
 
 impl Problem {
     /// A move that the order's table does not have.
-    pub(crate) fn illegal_transition(
-        from: OrderStatus,
-        to: OrderStatus,
-        allowed: impl Iterator<Item = OrderStatus>,
-    ) -> Self {
+    fn illegal_transition(from: OrderStatus, to: OrderStatus, allowed: &[OrderStatus]) -> Self {
         let detail = format!("An order that is {} cannot become {}.", from.name(), to.name());
         let mut problem = Self::new(StatusCode::CONFLICT, "illegal_transition", detail);
         problem.body.from = Some(OrderStatusName(from));
         problem.body.to = Some(OrderStatusName(to));
-        problem.body.allowed = Some(allowed.map(OrderStatusName).collect());
+        problem.body.allowed = Some(allowed.iter().copied().map(OrderStatusName).collect());
         problem
     }
 }
@@ -292,8 +277,7 @@ fn status_of(error: &Error) -> StatusCode {
         ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
         ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Internal | _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
