@@ -2,6 +2,8 @@
 pub mod address;
 pub mod cart;
 pub mod checkout;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 pub mod fulfilment;
 pub mod gateway;
