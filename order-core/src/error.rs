@@ -215,6 +215,12 @@ pub enum Error {
         /// What was looked for, e.g. `order`.
         what: &'static str,
     },
+    /// The caller may not do this.
+    #[error("not allowed: {what}")]
+    Forbidden {
+        /// Why.
+        what: &'static str,
+    },
     /// The order's status does not allow the move.
     #[error("an order that is {from} cannot become {to}")]
     IllegalTransition {
@@ -307,7 +313,7 @@ impl Error {
         match self {
             Self::Invalid(_) | Self::Money(_) | Self::IdempotencyKeyReused => ErrorKind::Invalid,
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Vetoed { .. } => ErrorKind::Forbidden,
+            Self::Vetoed { .. } | Self::Forbidden { .. } => ErrorKind::Forbidden,
             Self::IllegalTransition { .. }
             | Self::OutOfStock(_)
             | Self::TotalChanged { .. }
@@ -328,6 +334,7 @@ impl Error {
         match self {
             Self::Invalid(_) => "invalid",
             Self::NotFound { .. } => "not_found",
+            Self::Forbidden { .. } => "forbidden",
             Self::IllegalTransition { .. } => "illegal_transition",
             Self::OutOfStock(_) => "out_of_stock",
             Self::TotalChanged { .. } => "total_changed",

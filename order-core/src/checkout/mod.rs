@@ -39,9 +39,15 @@ pub enum NextStep {
 pub struct Drive {
     claimed: HashSet<OperationId>,
     asked: HashSet<OperationId>,
+    wanted: Option<OperationId>,
 }
 
 impl Drive {
+    /// A driver that is to ask about an operation, whether it is due or not.
+    pub fn asking(id: OperationId) -> Self {
+        Self { wanted: Some(id), ..Self::default() }
+    }
+
     /// A driver that has claimed every call that these events started.
     pub fn claim<'a>(&mut self, events: impl IntoIterator<Item = &'a crate::order::OrderEvent>) {
         use crate::order::OrderEvent;
@@ -72,7 +78,9 @@ pub fn next_step(order: &Order, now: Timestamp, drive: &Drive) -> Option<NextSte
         if operation.status == OperationStatus::Calling && drive.claimed.contains(&operation.id) {
             return Some(NextStep::Call(operation.id));
         }
-        let due = operation.look_at.is_some_and(|at| at <= now) || is_urgent(order, operation);
+        let due = operation.look_at.is_some_and(|at| at <= now)
+            || drive.wanted == Some(operation.id)
+            || is_urgent(order, operation);
         if due && !drive.asked.contains(&operation.id) && !drive.claimed.contains(&operation.id) {
             return Some(NextStep::Ask(operation.id));
         }

@@ -67,7 +67,7 @@ impl Order {
             OrderEvent::HoldExpired => self.hold_moved(ReservationMove::Expire)?,
             OrderEvent::HoldRenewed { hold } => self.hold = Some(hold.clone()),
             OrderEvent::CancellationRequested { cancellation } => {
-                self.cancellation = Some(cancellation.clone())
+                self.cancellation = Some(cancellation.clone());
             }
             OrderEvent::CancellationDropped => self.cancellation = None,
             OrderEvent::LinesCancelled { lines, .. } => self.lines_cancelled(lines)?,

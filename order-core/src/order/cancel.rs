@@ -98,7 +98,7 @@ pub(crate) fn check_units(order: &Order, units: &[Units]) -> Result<()> {
     for (index, item) in units.iter().enumerate() {
         match order.line(item.line_id) {
             None => {
-                invalid.push(format!("/items/{index}/item_id"), "unknown_item", "the order has no such item")
+                invalid.push(format!("/items/{index}/item_id"), "unknown_item", "the order has no such item");
             }
             Some(line) if item.quantity == 0 || wanted(units, item.line_id) > line.open() => invalid.push(
                 format!("/items/{index}/quantity"),

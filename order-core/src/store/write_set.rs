@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::cart::Cart;
-use crate::id::{CartId, IdempotencyKey, OrderId, WriteSetId};
+use crate::id::{CartId, IdempotencyKey, OrderId, ReservationId, WriteSetId};
 use crate::inventory::{Reservation, StockChange, StockKey};
 use crate::order::{EventRecord, Order};
 use crate::time::{Duration, Timestamp};
@@ -161,6 +161,11 @@ impl IdempotencyRecord {
         created_at: Timestamp,
     ) -> Self {
         Self { scope, key, fingerprint, subject, answered_version: None, created_at }
+    }
+
+    /// The reservation the request was about, when it was about one.
+    pub fn reservation_id(&self) -> ReservationId {
+        ReservationId::from_uuid(self.subject)
     }
 }
 

@@ -1,0 +1,33 @@
+//! In memory: a store as strict as a database, and services that play their part.
+//!
+//! For tests, demonstrations and simulations. Nothing outlives the process.
+//!
+//! | type | plays |
+//! |---|---|
+//! | [`MemoryStore`] | a [`Store`](crate::store::Store): every guard, every index, one mutex |
+//! | [`MemoryCatalogue`] | a catalogue whose products a test can change |
+//! | [`SimulatedGateway`] | a payment provider whose tokens say what it does, and whose books can be read |
+//! | [`RecordingPublisher`] | a receiver of events that keeps them |
+
+mod catalogue;
+mod gateway;
+mod guard;
+mod outbox;
+mod provider;
+mod publisher;
+mod reads;
+mod state;
+mod store;
+
+pub use catalogue::MemoryCatalogue;
+pub use gateway::SimulatedGateway;
+#[cfg(feature = "conformance")]
+pub use guard::Guard;
+pub use provider::SimulatedAccount;
+pub use publisher::RecordingPublisher;
+pub use store::MemoryStore;
+
+/// Takes a lock. A thread that panicked while it held it has changed nothing by halves: nothing panics between two writes.
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

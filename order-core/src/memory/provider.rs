@@ -1,0 +1,228 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::gateway::Instruction;
+use crate::id::{OperationId, OrderId, PaymentId, ProviderReference};
+use crate::money::{Money, MoneyError};
+use crate::payment::{Answer, Decline, OperationKind, PaymentAction};
+
+/// What the simulated provider has in its books for one charge or authorisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SimulatedAccount {
+    /// The key of the charge or authorisation it began with.
+    pub first_key: OperationId,
+    /// The payment it is for.
+    pub payment_id: PaymentId,
+    /// The order it is for.
+    pub order_id: OrderId,
+    /// How much was set aside, or charged.
+    pub authorised: Money,
+    /// How much was taken.
+    pub captured: Money,
+    /// How much went back.
+    pub refunded: Money,
+    /// How much of what was set aside was given up.
+    pub voided: Money,
+}
+
+impl SimulatedAccount {
+    fn new(instruction: &Instruction) -> Self {
+        let nothing = Money::zero(instruction.amount.currency());
+        Self {
+            first_key: instruction.key,
+            payment_id: instruction.payment_id,
+            order_id: instruction.order_id,
+            authorised: nothing,
+            captured: nothing,
+            refunded: nothing,
+            voided: nothing,
+        }
+    }
+
+    /// How much is set aside and neither taken nor given up.
+    fn open(&self) -> Result<Money, MoneyError> {
+        self.authorised.minus(self.captured)?.minus(self.voided)
+    }
+}
+
+/// What the provider knows of one key.
+#[derive(Debug)]
+struct Known {
+    instruction: Instruction,
+    answer: Answer,
+    /// How often it still answers that it has not decided.
+    undecided: u32,
+}
+
+/// The provider behind the gateway: what it was told, and its books. It keeps the money's rules, whatever it is told.
+#[derive(Debug, Default)]
+pub(super) struct Provider {
+    pub(super) calls: u64,
+    pub(super) questions: u64,
+    operations: HashMap<OperationId, Known>,
+    accounts: BTreeMap<OperationId, SimulatedAccount>,
+    firsts: HashMap<PaymentId, OperationId>,
+    lost: HashSet<OperationId>,
+    refused_refunds: HashSet<PaymentId>,
+}
+
+impl Provider {
+    pub(super) fn books(&self) -> Vec<SimulatedAccount> {
+        self.accounts.values().cloned().collect()
+    }
+
+    /// Whether a key is new, so that its message may be lost once.
+    pub(super) fn lose_once(&mut self, key: OperationId) -> bool {
+        !self.operations.contains_key(&key) && self.lost.insert(key)
+    }
+
+    /// Whether this is the first refund of a payment.
+    pub(super) fn refuse_once(&mut self, instruction: &Instruction) -> bool {
+        !self.operations.contains_key(&instruction.key) && self.refused_refunds.insert(instruction.payment_id)
+    }
+
+    pub(super) fn knows(&self, key: OperationId) -> bool {
+        self.operations.contains_key(&key)
+    }
+
+    /// What it answers about a key now. A question brings what is undecided nearer to its decision.
+    pub(super) fn answer(&mut self, key: OperationId, is_question: bool) -> Answer {
+        let Some(known) = self.operations.get_mut(&key) else { return Answer::Absent };
+        if known.undecided > 0 {
+            if is_question {
+                known.undecided = known.undecided.saturating_sub(1);
+            }
+            if !is_question || known.undecided > 0 {
+                return Answer::Unknown;
+            }
+            let instruction = known.instruction.clone();
+            let answer = self.carry_out(&instruction);
+            self.remember(&instruction, answer.clone(), 0);
+            return answer;
+        }
+        known.answer.clone()
+    }
+
+    /// Keeps the answer to a key.
+    pub(super) fn remember(&mut self, instruction: &Instruction, answer: Answer, undecided: u32) {
+        if matches!(instruction.kind, OperationKind::Charge | OperationKind::Authorise) {
+            self.firsts.insert(instruction.payment_id, instruction.key);
+        }
+        self.operations
+            .insert(instruction.key, Known { instruction: instruction.clone(), answer, undecided });
+    }
+
+    /// Moves the money, if the rules allow it.
+    pub(super) fn carry_out(&mut self, instruction: &Instruction) -> Answer {
+        let amount = instruction.amount;
+        let moved = match instruction.kind {
+            OperationKind::Charge | OperationKind::Authorise => Ok(self.begin(instruction)),
+            OperationKind::Capture | OperationKind::Void | OperationKind::Refund => self.go_on(instruction),
+        };
+        match moved {
+            Ok(Ok(moved)) => Answer::Succeeded { amount: moved, reference: reference(instruction) },
+            Ok(Err(code)) => declined(code),
+            Err(MoneyError::CurrencyMismatch { .. }) => declined("currency_mismatch"),
+            Err(_) if amount.is_negative() => declined("invalid_amount"),
+            Err(_) => declined("amount_too_large"),
+        }
+    }
+
+    fn begin(&mut self, instruction: &Instruction) -> Result<Money, &'static str> {
+        let amount = instruction.amount;
+        if !amount.is_positive() {
+            return Err("invalid_amount");
+        }
+        let mut account = SimulatedAccount::new(instruction);
+        account.authorised = amount;
+        if instruction.kind == OperationKind::Charge {
+            account.captured = amount;
+        }
+        self.accounts.insert(instruction.key, account);
+        Ok(amount)
+    }
+
+    fn go_on(&mut self, instruction: &Instruction) -> Result<Result<Money, &'static str>, MoneyError> {
+        let amount = instruction.amount;
+        if instruction.kind == OperationKind::Void && self.give_up_waiting(instruction.first_key) {
+            return Ok(Ok(amount));
+        }
+        let Some(account) = self.accounts.get_mut(&instruction.first_key) else {
+            return Ok(Err("not_found"));
+        };
+        let open = account.open()?;
+        if instruction.kind == OperationKind::Void {
+            if !open.is_positive() {
+                return Ok(Err(if account.captured.is_positive() {
+                    "already_captured"
+                } else {
+                    "already_voided"
+                }));
+            }
+            account.voided = account.voided.plus(open)?;
+            return Ok(Ok(open));
+        }
+        if !amount.is_positive() {
+            return Ok(Err("invalid_amount"));
+        }
+        if instruction.kind == OperationKind::Capture {
+            if open.is_zero() {
+                return Ok(Err(if account.voided.is_positive() {
+                    "already_voided"
+                } else {
+                    "already_captured"
+                }));
+            }
+            if amount.compare(open)?.is_gt() {
+                return Ok(Err("amount_too_large"));
+            }
+            account.captured = account.captured.plus(amount)?;
+        } else {
+            if amount.compare(account.captured.minus(account.refunded)?)?.is_gt() {
+                return Ok(Err("amount_too_large"));
+            }
+            account.refunded = account.refunded.plus(amount)?;
+        }
+        Ok(Ok(amount))
+    }
+
+    /// Ends a charge or authorisation that waits for its customer.
+    fn give_up_waiting(&mut self, first_key: OperationId) -> bool {
+        let Some(known) = self.operations.get_mut(&first_key) else { return false };
+        let waits = matches!(known.answer, Answer::ActionRequired { .. });
+        if waits {
+            known.answer = declined("voided");
+        }
+        waits
+    }
+
+    /// The customer has done what was asked of them, or has refused to.
+    pub(super) fn complete(&mut self, payment: PaymentId, approve: bool) -> bool {
+        let Some(known) = self.firsts.get(&payment).and_then(|key| self.operations.get(key)) else {
+            return false;
+        };
+        if !matches!(known.answer, Answer::ActionRequired { .. }) {
+            return false;
+        }
+        let instruction = known.instruction.clone();
+        let answer = if approve { self.carry_out(&instruction) } else { declined("authentication_failed") };
+        self.remember(&instruction, answer, 0);
+        true
+    }
+}
+
+/// A refusal.
+pub(super) fn declined(code: &'static str) -> Answer {
+    Answer::Declined(Decline::new(code, code.replace('_', " ")))
+}
+
+/// What the customer has to do.
+pub(super) fn action(instruction: &Instruction) -> Answer {
+    let url = format!("/simulated/payments/{}/complete", instruction.payment_id);
+    Answer::ActionRequired { action: PaymentAction::Redirect { url }, reference: reference(instruction) }
+}
+
+/// What the provider calls its object: made from the key of the charge or authorisation.
+fn reference(instruction: &Instruction) -> Option<ProviderReference> {
+    ProviderReference::new(format!("sim_{}", instruction.first_key.uuid().simple())).ok()
+}

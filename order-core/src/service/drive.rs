@@ -1,0 +1,160 @@
+use crate::checkout::{Drive, NextStep, next_step};
+use crate::error::{Error, Result};
+use crate::gateway::Instruction;
+use crate::id::{OperationId, OrderId, WriteSetId};
+use crate::order::{Context, Draft, Order, OrderPolicy, answer, expire, settle};
+use crate::payment::Answer;
+use crate::service::change::{finish_answer, try_again};
+use crate::service::engine::{MAX_TRIES, Parts};
+use crate::store::{IdempotencyRecord, Refusal, Unchanged, WriteSet};
+
+/// The most steps one driver takes with one order. A checkout has two; a cancelled split tender has a few for each payment.
+const MAX_STEPS: u32 = 200;
+
+/// What one step makes of an order.
+enum Fact {
+    Answer(OperationId, Answer),
+    Expiry,
+    Time,
+}
+
+impl Parts {
+    /// Does what has to be done about an order until there is nothing left, and answers the request that is still open. The
+    /// order is given back as it was answered.
+    pub(crate) async fn drive(
+        &self,
+        mut order: Order,
+        mut drive: Drive,
+        mut open: Option<IdempotencyRecord>,
+        correlation: Option<&str>,
+    ) -> Result<Order> {
+        for _ in 0..MAX_STEPS {
+            let Some(step) = next_step(&order, self.now(), &drive) else {
+                return match open {
+                    Some(record) => self.answer_now(order, record).await,
+                    None => Ok(order),
+                };
+            };
+            let fact = match step {
+                NextStep::Call(id) => {
+                    drive.called(id);
+                    Fact::Answer(id, self.call(&order, id).await)
+                }
+                NextStep::Ask(id) => {
+                    drive.asked(id);
+                    Fact::Answer(id, self.ask(&order, id).await)
+                }
+                NextStep::Expire => Fact::Expiry,
+                NextStep::Settle => Fact::Time,
+            };
+            let version = order.version;
+            order = self.take_in(order, &fact, &mut drive, &mut open, correlation).await?;
+            if order.version == version && matches!(fact, Fact::Expiry | Fact::Time) {
+                return Ok(order);
+            }
+        }
+        Err(Error::Internal("an order does not come to rest"))
+    }
+
+    async fn call(&self, order: &Order, id: OperationId) -> Answer {
+        let Some((payment, operation)) = order.operation(id) else { return Answer::Unknown };
+        let Some(gateway) = self.gateways.get(&payment.provider) else { return Answer::Unknown };
+        // Absent answers a question, never a call: nothing is concluded from it.
+        match gateway.execute(&Instruction::new(order, payment, operation)).await {
+            Ok(Answer::Absent) | Err(_) => Answer::Unknown,
+            Ok(answer) => answer,
+        }
+    }
+
+    async fn ask(&self, order: &Order, id: OperationId) -> Answer {
+        let Some((payment, operation)) = order.operation(id) else { return Answer::Unknown };
+        let Some(gateway) = self.gateways.get(&payment.provider) else { return Answer::Unknown };
+        gateway.ask(&Instruction::new(order, payment, operation)).await.unwrap_or(Answer::Unknown)
+    }
+
+    /// Commits a fact about an order, whoever else is changing it.
+    async fn take_in(
+        &self,
+        mut order: Order,
+        fact: &Fact,
+        drive: &mut Drive,
+        open: &mut Option<IdempotencyRecord>,
+        correlation: Option<&str>,
+    ) -> Result<Order> {
+        let mut policy = self.policy.clone();
+        let mut is_answered_elsewhere = false;
+        for _ in 0..MAX_TRIES {
+            let context = self.own_context(correlation);
+            let mut draft = Draft::change(order.clone(), &context);
+            decide(&mut draft, fact, &policy, &context)?;
+            if draft.is_empty() {
+                return Ok(order);
+            }
+            let mut after = drive.clone();
+            after.claim(draft.events());
+            let (mut set, changed) = draft.into_write_set();
+            let at_rest =
+                next_step(&changed, context.now, &after).is_none() && !changed.is_in_flight(context.now);
+            if let Some(record) = open.as_ref().filter(|_| at_rest && !is_answered_elsewhere) {
+                finish_answer(&mut set, record, changed.version);
+            }
+            match self.commit(&set).await? {
+                Ok(()) => {
+                    if set.idempotency.is_some() {
+                        *open = None;
+                    }
+                    *drive = after;
+                    return Ok(changed);
+                }
+                Err(Refusal::Stock(_)) => policy = self.policy_without_stock(),
+                Err(Refusal::IdempotencyKey) => is_answered_elsewhere = true,
+                Err(refusal) => try_again(&refusal)?,
+            }
+            order = self.reload(order.id).await?;
+        }
+        Err(Error::Contended)
+    }
+
+    pub(crate) async fn reload(&self, id: OrderId) -> Result<Order> {
+        self.store.find_order(id).await?.ok_or(Error::NotFound { what: "order" })
+    }
+
+    /// Answers an open request with the order as it is; or as it was, when somebody has answered it meanwhile.
+    async fn answer_now(&self, order: Order, record: IdempotencyRecord) -> Result<Order> {
+        let mut order = order;
+        for _ in 0..MAX_TRIES {
+            let now = self.now();
+            let mut set = WriteSet::new(WriteSetId::new(&*self.ids, now), now);
+            finish_answer(&mut set, &record, order.version);
+            set.unchanged.push(Unchanged::Order(order.id, order.version));
+            match self.commit(&set).await? {
+                Ok(()) => return Ok(order),
+                Err(Refusal::IdempotencyKey) => {
+                    let found = self.store.find_idempotency(&record.scope, &record.key).await?;
+                    return match found.and_then(|found| found.answered_version) {
+                        Some(version) => self.order_at(order.id, version).await,
+                        None => Err(Error::Contended),
+                    };
+                }
+                Err(refusal) => try_again(&refusal)?,
+            }
+            order = self.reload(order.id).await?;
+        }
+        Err(Error::Contended)
+    }
+
+    /// Takes the hold from an order whose time is over, without driving it further.
+    pub(crate) async fn expire_order(&self, id: OrderId) -> Result<()> {
+        let order = self.reload(id).await?;
+        self.take_in(order, &Fact::Expiry, &mut Drive::default(), &mut None, None).await?;
+        Ok(())
+    }
+}
+
+fn decide(draft: &mut Draft, fact: &Fact, policy: &OrderPolicy, context: &Context<'_>) -> Result<()> {
+    match fact {
+        Fact::Answer(id, said) => answer(draft, *id, said.clone(), policy, context),
+        Fact::Expiry => expire(draft, policy, context),
+        Fact::Time => settle(draft, policy, context),
+    }
+}

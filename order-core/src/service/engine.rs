@@ -1,0 +1,261 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Invalid, Result};
+use crate::gateway::{Catalogue, Customers, Hook, PaymentGateway, Product, Step, VouchedCustomers};
+use crate::id::{IdSource, LocationId, ProductId, ProviderId, SystemIds};
+use crate::order::{Actor, Context, Draft, NumberStrategy, Order, OrderPolicy, RandomNumbers};
+use crate::pricing::Pricing;
+use crate::service::{Carts, Inventory, Orders, Passes, Payments, Request};
+use crate::store::{CommitOutcome, Refusal, Store, WriteSet};
+use crate::time::{Clock, SystemClock, Timestamp};
+
+/// How often a commit whose outcome is unknown is sent again, and a decision that lost a race is made anew. Two callers that take
+/// turns settle in two; more than this many in a row means that something is wrong.
+pub(crate) const MAX_TRIES: u32 = 24;
+
+/// The order engine. See the [module](crate::service).
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) catalogue: Arc<dyn Catalogue>,
+    pub(crate) customers: Arc<dyn Customers>,
+    pub(crate) gateways: HashMap<ProviderId, Arc<dyn PaymentGateway>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) pricing: Pricing,
+    pub(crate) policy: OrderPolicy,
+    pub(crate) numbers: Arc<dyn NumberStrategy>,
+    pub(crate) hooks: Vec<Arc<dyn Hook>>,
+    pub(crate) location: LocationId,
+}
+
+impl Engine {
+    /// Begins an engine on a store.
+    pub fn builder(store: Arc<dyn Store>) -> EngineBuilder {
+        EngineBuilder {
+            store,
+            catalogue: None,
+            customers: Arc::new(VouchedCustomers),
+            gateways: HashMap::new(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            pricing: Pricing::default(),
+            policy: OrderPolicy::default(),
+            numbers: Arc::new(RandomNumbers),
+            hooks: Vec::new(),
+            location: None,
+        }
+    }
+
+    /// Carts.
+    pub fn carts(&self) -> Carts<'_> {
+        Carts { parts: &self.parts }
+    }
+
+    /// Orders.
+    pub fn orders(&self) -> Orders<'_> {
+        Orders { parts: &self.parts }
+    }
+
+    /// Payments.
+    pub fn payments(&self) -> Payments<'_> {
+        Payments { parts: &self.parts }
+    }
+
+    /// Stock and reservations.
+    pub fn inventory(&self) -> Inventory<'_> {
+        Inventory { parts: &self.parts }
+    }
+
+    /// What a host runs in the background.
+    pub fn passes(&self) -> Passes<'_> {
+        Passes { parts: &self.parts }
+    }
+
+    /// The store it works on.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.parts.store
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
+    }
+
+    /// Where its ids come from.
+    pub fn ids(&self) -> &Arc<dyn IdSource> {
+        &self.parts.ids
+    }
+}
+
+/// Builds an [`Engine`].
+#[derive(Debug)]
+pub struct EngineBuilder {
+    store: Arc<dyn Store>,
+    catalogue: Option<Arc<dyn Catalogue>>,
+    customers: Arc<dyn Customers>,
+    gateways: HashMap<ProviderId, Arc<dyn PaymentGateway>>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    pricing: Pricing,
+    policy: OrderPolicy,
+    numbers: Arc<dyn NumberStrategy>,
+    hooks: Vec<Arc<dyn Hook>>,
+    location: Option<LocationId>,
+}
+
+impl EngineBuilder {
+    /// Where products come from. The one thing an engine cannot do without.
+    #[must_use]
+    pub fn catalogue(mut self, catalogue: Arc<dyn Catalogue>) -> Self {
+        self.catalogue = Some(catalogue);
+        self
+    }
+
+    /// Who may order. By default everybody the host lets in ([`VouchedCustomers`]).
+    #[must_use]
+    pub fn customers(mut self, customers: Arc<dyn Customers>) -> Self {
+        self.customers = customers;
+        self
+    }
+
+    /// Adds a payment provider under its name.
+    #[must_use]
+    pub fn payment_gateway(mut self, provider: ProviderId, gateway: Arc<dyn PaymentGateway>) -> Self {
+        self.gateways.insert(provider, gateway);
+        self
+    }
+
+    /// The clock. By default the operating system's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where ids come from. By default [`SystemIds`].
+    #[must_use]
+    pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// The rules for discounts, shipping and tax. By default there are none.
+    #[must_use]
+    pub fn pricing(mut self, pricing: Pricing) -> Self {
+        self.pricing = pricing;
+        self
+    }
+
+    /// The host's policy about orders.
+    #[must_use]
+    pub fn order_policy(mut self, policy: OrderPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How orders are numbered. By default [`RandomNumbers`].
+    #[must_use]
+    pub fn numbers(mut self, numbers: Arc<dyn NumberStrategy>) -> Self {
+        self.numbers = numbers;
+        self
+    }
+
+    /// Adds a hook. Hooks are asked in the order in which they were added.
+    #[must_use]
+    pub fn hook(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Where stock is looked for first. By default at `main`. Other locations are used when it is short.
+    #[must_use]
+    pub fn location(mut self, location: LocationId) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// [`Invalid`], naming what is missing.
+    pub fn build(self) -> Result<Engine, Invalid> {
+        let missing = || Invalid::field("/catalogue", "required", "an engine needs a catalogue");
+        let main =
+            || LocationId::new("main").map_err(|_| Invalid::field("/location", "required", "is required"));
+        let parts = Parts {
+            store: self.store,
+            catalogue: self.catalogue.ok_or_else(missing)?,
+            customers: self.customers,
+            gateways: self.gateways,
+            clock: self.clock,
+            ids: self.ids,
+            pricing: self.pricing,
+            policy: self.policy,
+            numbers: self.numbers,
+            hooks: self.hooks,
+            location: self.location.map_or_else(main, Ok)?,
+        };
+        Ok(Engine { parts: Arc::new(parts) })
+    }
+}
+
+impl Parts {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The context of a decision that somebody asked for.
+    pub(crate) fn context(&self, request: &Request) -> Context<'_> {
+        let key = request.idempotency.as_ref().map(|idempotency| idempotency.key.to_string());
+        let correlation = request.correlation.clone().or(key);
+        Context::new(self.now(), &*self.ids, request.actor.clone(), correlation)
+    }
+
+    /// The context of a decision that follows from facts.
+    pub(crate) fn own_context(&self, correlation: Option<&str>) -> Context<'_> {
+        Context::new(self.now(), &*self.ids, Actor::Engine, correlation.map(str::to_owned))
+    }
+
+    /// Commits a write-set, and sends it again while its outcome is unknown.
+    pub(crate) async fn commit(&self, set: &WriteSet) -> Result<Result<(), Refusal>> {
+        for _ in 0..MAX_TRIES {
+            match self.store.commit(set).await? {
+                CommitOutcome::Applied => return Ok(Ok(())),
+                CommitOutcome::Refused(refusal) => return Ok(Err(refusal)),
+                CommitOutcome::Unknown => {}
+            }
+        }
+        Err(Error::OutcomeUnknown)
+    }
+
+    /// Asks every hook about a step.
+    pub(crate) async fn ask_hooks(&self, before: Option<&Order>, draft: &Draft, actor: &Actor) -> Result<()> {
+        for hook in &self.hooks {
+            let step = Step::new(actor, before, draft.order(), draft.events());
+            if let Err(veto) = hook.before(step).await? {
+                return Err(Error::Vetoed { hook: hook.name(), reason: veto.reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// The products with these ids, by id.
+    pub(crate) async fn products(&self, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>> {
+        let products = self.catalogue.products(ids).await?;
+        Ok(products.into_iter().map(|product| (product.id.clone(), product)).collect())
+    }
+
+    /// Units of a product that are available, over all locations.
+    pub(crate) async fn available(&self, product: &ProductId) -> Result<u32> {
+        let levels = self.store.stock_levels(std::slice::from_ref(product)).await?;
+        let units = levels.iter().fold(0_i64, |sum, level| sum.saturating_add(level.available().max(0)));
+        Ok(u32::try_from(units).unwrap_or(u32::MAX))
+    }
+}

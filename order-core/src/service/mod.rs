@@ -1,0 +1,28 @@
+//! Services: the loops that load, decide and commit.
+//!
+//! An [`Engine`] joins a store, the gateways and the policies of a host. It is cheap to clone, and holds no state of its own: any
+//! number of them may work on one store. What it does is grouped by noun: [`carts`](Engine::carts), [`orders`](Engine::orders),
+//! [`payments`](Engine::payments), [`inventory`](Engine::inventory), and the [`passes`](Engine::passes) a host runs in the
+//! background.
+//!
+//! Every command comes with a [`Request`]: who asks, which version they saw, and the idempotency key that makes it repeatable.
+
+mod carts;
+mod change;
+mod drive;
+mod engine;
+mod inventory;
+mod orders;
+mod passes;
+mod payments;
+mod place;
+mod request;
+
+pub use carts::{AddItem, Carts, QuoteRequest};
+pub use engine::{Engine, EngineBuilder};
+pub use inventory::{Inventory, ReserveStock};
+pub use orders::{CancelOrder, Orders, ShipOrder};
+pub use passes::{PassReport, Passes};
+pub use payments::{Payments, RefundTarget};
+pub use place::{OrderItem, PlaceOrder};
+pub use request::{Done, Idempotency, Request};
