@@ -39,9 +39,19 @@ fn branches(filter: &OrderFilter) -> Vec<Option<OrderStatus>> {
     statuses.into_iter().map(Some).collect()
 }
 
-/// The column whose index is walked.
+/// The column whose index is walked. Creation times are walked in their own order, and what is found is sorted.
 fn key(filter: &OrderFilter) -> &'static str {
-    if walks_sellers(filter) { "s.order_id" } else { "o.id" }
+    let is_placed = filter.placed_from.is_some() || filter.placed_before.is_some();
+    match (walks_sellers(filter), is_placed && !is_walked(filter)) {
+        (true, _) => "s.order_id",
+        (false, true) => "+o.id",
+        (false, false) => "o.id",
+    }
+}
+
+/// Whether the index of a customer, a seller or a status is walked.
+fn is_walked(filter: &OrderFilter) -> bool {
+    filter.customer_id.is_some() || filter.seller_id.is_some() || !filter.statuses.is_empty()
 }
 
 fn walks_sellers(filter: &OrderFilter) -> bool {
@@ -54,7 +64,6 @@ fn branch(
     status: Option<OrderStatus>,
     page: PageRequest,
 ) {
-    let is_walked = filter.customer_id.is_some() || filter.seller_id.is_some() || status.is_some();
     if let Some(seller) = filter.seller_id.as_ref().filter(|_| walks_sellers(filter)) {
         query.push("SELECT s.order_id FROM order_sellers AS s CROSS JOIN orders AS o ON o.id = s.order_id");
         query.push(" WHERE s.seller_id = ").push_bind(seller.as_str().to_owned());
@@ -80,7 +89,7 @@ fn branch(
         }
         query.push(")");
     }
-    let created = if is_walked { "+o.created_at" } else { "o.created_at" };
+    let created = if is_walked(filter) { "+o.created_at" } else { "o.created_at" };
     if let Some(from) = filter.placed_from {
         query.push(" AND ").push(created).push(" >= ").push_bind(from.timestamp_millis());
     }

@@ -34,6 +34,8 @@ mod list;
 mod open;
 mod orders;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod schema;
 mod script;
 mod values;

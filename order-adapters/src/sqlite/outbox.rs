@@ -14,7 +14,7 @@ use super::values::{blob, body, column, corrupt, counter, hex, json, uuid};
 const MAX_CLAIMED: i64 = 100;
 
 /// The oldest heads among the free ones and those whose wait is over.
-const CLAIM: &str = "
+pub(super) const CLAIM: &str = "
     UPDATE outbox SET busy_until = ? WHERE order_id IN (
         SELECT order_id FROM (
             SELECT * FROM (
@@ -24,6 +24,13 @@ const CLAIM: &str = "
             SELECT at, order_id FROM outbox WHERE busy_until IS NOT NULL AND busy_until <= ?
         ) ORDER BY at, order_id LIMIT ?
     ) RETURNING order_id, head, attempts, at";
+
+/// The events of claimed orders from their heads on.
+pub(super) const MESSAGES: &str = "
+    SELECT e.body, CASE e.sequence WHEN h.value ->> 1 THEN h.value ->> 2 ELSE 0 END
+    FROM json_each(?) AS h CROSS JOIN events AS e
+    ON e.order_id = unhex(h.value ->> 0) AND e.sequence >= h.value ->> 1 AND e.sequence < (h.value ->> 1) + ?
+    ORDER BY h.key, e.sequence";
 
 #[async_trait]
 impl OutboxRepository for SqliteStore {
@@ -131,14 +138,8 @@ impl SqliteStore {
         }
         let wanted: Vec<_> =
             heads.iter().map(|head| (hex(head.order_id.uuid()), head.sequence, head.attempts)).collect();
-        let query = sqlx::query(
-            "SELECT e.body, CASE e.sequence WHEN h.value ->> 1 THEN h.value ->> 2 ELSE 0 END
-             FROM json_each(?) AS h CROSS JOIN events AS e
-             ON e.order_id = unhex(h.value ->> 0) AND e.sequence >= h.value ->> 1
-                 AND e.sequence < (h.value ->> 1) + ?
-             ORDER BY h.key, e.sequence",
-        );
-        let rows = self.all("read events", query.bind(json(&wanted)?).bind(MAX_CLAIMED)).await?;
+        let rows =
+            self.all("read events", sqlx::query(MESSAGES).bind(json(&wanted)?).bind(MAX_CLAIMED)).await?;
         rows.iter().map(message).collect()
     }
 }

@@ -23,10 +23,16 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Ope
     let mut migrator = Migrator::with_migrations(migrations.into());
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(OpenError::failed)?;
-    migrator.run_direct(None, &mut *transaction, false).await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => OpenError::Newer { version },
-        MigrateError::VersionMismatch(version) => OpenError::Foreign { version },
-        other => OpenError::failed(other),
-    })?;
+    migrator.run_direct(None, &mut *transaction, false).await.map_err(refused)?;
     transaction.commit().await.map_err(OpenError::failed)
+}
+
+fn refused(error: MigrateError) -> OpenError {
+    if let MigrateError::VersionMissing(version) = error {
+        return OpenError::Newer { version };
+    }
+    if let MigrateError::VersionMismatch(version) = error {
+        return OpenError::Foreign { version };
+    }
+    OpenError::failed(error)
 }
