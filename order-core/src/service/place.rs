@@ -32,6 +32,13 @@ pub struct PlaceOrder {
     pub notes: Option<String>,
 }
 
+impl PlaceOrder {
+    /// What is in the customer's cart, without coupons and without a total to agree on.
+    pub fn from_cart(shipping_address: Address, tender: Tender) -> Self {
+        Self { items: None, shipping_address, tender, expected_total: None, coupons: Vec::new(), notes: None }
+    }
+}
+
 /// One product of an order that is not made from a cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "callers write it as a literal")]
