@@ -18,6 +18,8 @@ pub mod outbox;
 pub mod payment;
 pub mod pricing;
 pub mod service;
+#[cfg(feature = "conformance")]
+pub mod simulation;
 pub mod store;
 pub mod time;
 

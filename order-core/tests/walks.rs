@@ -1,5 +1,12 @@
 //! Random walks through an order's life: whatever is asked for, and whatever providers answer, the tables are followed, the books
 //! add up, the history folds to the state, and the money ends where it belongs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by it"
+)]
 
 use std::collections::BTreeMap;
 
@@ -172,10 +179,11 @@ impl World {
         assert_eq!(status, order.status);
         let hold = order.hold.as_ref().unwrap();
         for (key, level) in &self.stock {
-            let held: u32 = hold.lines.iter().filter(|line| line.key == *key).map(|line| line.quantity).sum();
+            let units: u32 =
+                hold.lines.iter().filter(|line| line.key == *key).map(|line| line.quantity).sum();
             let (reserved, sold) = match hold.status {
-                ReservationStatus::Active => (i64::from(held), 0),
-                ReservationStatus::Confirmed => (0, i64::from(held)),
+                ReservationStatus::Active => (i64::from(units), 0),
+                ReservationStatus::Confirmed => (0, i64::from(units)),
                 ReservationStatus::Expired | ReservationStatus::Cancelled => (0, 0),
             };
             assert_eq!((level.reserved, level.sold), (reserved, sold), "{key:?} of {order:#?}");
@@ -237,7 +245,7 @@ impl World {
         }
     }
 
-    fn seller(&self, index: Option<usize>) -> Option<SellerId> {
+    fn nth_seller(&self, index: Option<usize>) -> Option<SellerId> {
         index.map(|index| self.order.sellers[index % self.order.sellers.len()].seller_id.clone())
     }
 
@@ -277,14 +285,14 @@ impl World {
                 self.decide(|draft, policy, context| order::record_payment(draft, None, policy, context));
             }
             Command::Process(index) => {
-                let seller = self.seller(*index);
+                let seller = self.nth_seller(*index);
                 self.decide(|draft, policy, context| {
                     order::process(draft, seller.as_ref(), None, policy, context)
                 });
             }
-            Command::Ship(index, units) => self.ship(*index, *units),
+            Command::Ship(index, units) => self.ship_some(*index, *units),
             Command::Deliver(index) => {
-                let seller = self.seller(*index);
+                let seller = self.nth_seller(*index);
                 self.decide(|draft, policy, context| order::deliver(draft, seller.as_ref(), policy, context));
             }
             Command::Wait(seconds) => self.clock.advance(Duration::seconds(*seconds)),
@@ -294,8 +302,8 @@ impl World {
         }
     }
 
-    fn ship(&mut self, index: Option<usize>, quantity: u32) {
-        let seller = self.seller(index);
+    fn ship_some(&mut self, index: Option<usize>, quantity: u32) {
+        let seller = self.nth_seller(index);
         let line =
             self.order.lines.iter().find(|line| seller.as_ref().is_none_or(|id| line.seller_id == *id));
         let units: Vec<_> = line

@@ -67,7 +67,7 @@ impl Parts {
             return Err(Error::Forbidden { what: "an order is placed by a customer" });
         };
         let mut record = match self.key(request, uuid::Uuid::nil()).await? {
-            Key::Used(record) => return self.replay(record, request).await,
+            Key::Used(record) => return Box::pin(self.replay(record, request)).await,
             Key::Fresh(record) => record,
         };
         self.check_tender(&command.tender)?;
@@ -108,9 +108,9 @@ impl Parts {
             match self.commit(&set).await? {
                 Ok(()) => {
                     let correlation = context.correlation.as_deref();
-                    return self.drive(order, drive, open, correlation).await.map(Done::now);
+                    return Box::pin(self.drive(order, drive, open, correlation)).await.map(Done::now);
                 }
-                Err(Refusal::IdempotencyKey) => return self.replay_refused(request).await,
+                Err(Refusal::IdempotencyKey) => return Box::pin(self.replay_refused(request)).await,
                 Err(Refusal::Stock(_)) => held = Some(self.find_stock(&order).await?),
                 Err(refusal) => {
                     held = None;
