@@ -2,6 +2,8 @@
 pub mod address;
 pub mod cart;
 pub mod checkout;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 pub mod fulfilment;
 pub mod gateway;
@@ -16,6 +18,8 @@ pub mod outbox;
 pub mod payment;
 pub mod pricing;
 pub mod service;
+#[cfg(feature = "conformance")]
+pub mod simulation;
 pub mod store;
 pub mod time;
 

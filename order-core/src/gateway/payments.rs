@@ -1,6 +1,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::gateway::GatewayError;
 use crate::id::{CustomerId, OperationId, OrderId, OrderNumber, PaymentId, ProviderReference};
@@ -32,7 +33,9 @@ pub trait PaymentGateway: fmt::Debug + Send + Sync {
 }
 
 /// One call to a provider, with everything it may need to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// It is serialisable, so that a provider's stand-in can keep a journal of what it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Instruction {
     /// The idempotency key.

@@ -16,6 +16,8 @@ pub enum Guard {
     Once,
     /// A refused write-set leaves nothing behind.
     Whole,
+    /// Checking and writing are one step.
+    Serial,
     /// An idempotency key is written once and answered once.
     Idempotency,
     /// An order's number is unique.
@@ -40,14 +42,17 @@ pub enum Guard {
     Refundable,
     /// Stock does not go below nothing.
     Stock,
+    /// What is claimed from the outbox is nobody else's.
+    Claim,
 }
 
 impl Guard {
     /// Every guard.
     #[cfg(feature = "conformance")]
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Once,
         Self::Whole,
+        Self::Serial,
         Self::Idempotency,
         Self::OrderNumber,
         Self::OrderCart,
@@ -60,6 +65,7 @@ impl Guard {
         Self::Reservation,
         Self::Refundable,
         Self::Stock,
+        Self::Claim,
     ];
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use super::guard::Guard;
 use super::state::State;
 use crate::cart::{Cart, CartOwner};
 use crate::error::StoreError;
@@ -189,6 +190,7 @@ impl OutboxRepository for MemoryStore {
         orders: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         Ok(self.write(|state| {
+            let until = if state.checks(Guard::Claim) { until } else { now };
             let mut messages = Vec::new();
             for order in state.outbox.claim(now, until, limit_of(orders)) {
                 let Some((head, attempts)) = state.outbox.head(order) else { continue };

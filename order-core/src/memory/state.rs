@@ -53,6 +53,12 @@ impl State {
             }
             return CommitOutcome::Refused(refusal);
         }
+        self.apply(set);
+        CommitOutcome::Applied
+    }
+
+    /// Writes what was checked.
+    pub(super) fn apply(&mut self, set: &WriteSet) {
         self.applied.insert(set.id, set.at);
         self.applied_at.insert((set.at, set.id));
         for (id, _) in &set.removed_carts {
@@ -75,7 +81,6 @@ impl State {
             self.put_idempotency(&put.record);
         }
         self.apply_stock(set);
-        CommitOutcome::Applied
     }
 
     pub(super) fn cart_version(&self, id: CartId) -> u64 {

@@ -2,7 +2,7 @@ use crate::error::{Error, Result};
 use crate::id::OperationId;
 use crate::inventory::ReservationStatus;
 use crate::order::{Context, Draft, Order, OrderEvent, OrderPolicy, OrderStatus, settle};
-use crate::payment::{Answer, OPERATION_TABLE, Operation, OperationKind, OperationStatus};
+use crate::payment::{Answer, OPERATION_TABLE, Operation, OperationFact, OperationKind, OperationStatus};
 
 /// Takes in what a provider says about an operation: its answer to a call, to a question, or of its own accord.
 ///
@@ -20,14 +20,20 @@ pub fn answer(
     context: &Context<'_>,
 ) -> Result<()> {
     let order = draft.order();
-    let (_, operation) = order.operation(operation_id).ok_or(Error::NotFound { what: "operation" })?;
+    let (payment, operation) = order.operation(operation_id).ok_or(Error::NotFound { what: "operation" })?;
     let now = context.now;
     let (answer, finding) = check_amount(operation, answer);
     if OPERATION_TABLE.next(operation.status, answer.fact()).is_none() {
         return Ok(());
     }
-    if answer == Answer::Absent && operation.status != OperationStatus::Lapsed && is_wanted(order, operation)
-    {
+    let is_revived_refund =
+        operation.kind == OperationKind::Refund && operation.status == OperationStatus::Declined;
+    if is_revived_refund && payment.refundable()?.compare(operation.amount)?.is_lt() {
+        // Another refund was begun after the provider had refused this one; both can't be true. The reconciliation tells.
+        return Ok(());
+    }
+    let can_resend = OPERATION_TABLE.next(operation.status, OperationFact::Resend).is_some();
+    if answer == Answer::Absent && can_resend && is_wanted(order, operation) {
         let claimed_until = now + Operation::LEASE;
         return draft.record(OrderEvent::OperationResent { operation_id, claimed_until }, context);
     }

@@ -24,6 +24,12 @@ pub struct Tender {
 }
 
 impl Tender {
+    /// All that is owed, by card, captured at once.
+    pub fn card(provider: ProviderId, token: Option<ProviderToken>) -> Self {
+        let (method, capture) = (PaymentMethod::Card, CaptureMode::Automatic);
+        Self { method, provider, token, capture, amount: None }
+    }
+
     /// Begins the payment: its first operation exists, and is claimed, before the provider is called.
     pub(crate) fn begin(&self, draft: &mut Draft, owed: Money, context: &Context<'_>) -> Result<PaymentId> {
         let amount = self.amount.unwrap_or(owed);

@@ -226,7 +226,8 @@ fn follow_refunds(draft: &mut Draft, context: &Context<'_>) -> Result<()> {
     let captured = order.captured()?;
     let whole =
         captured.is_positive() && order.refunded()?.minor() >= captured.minor() && order.payable()?.is_zero();
-    if !whole || crate::order::ORDER_TABLE.next(order.status, OrderMove::Refund).is_none() {
+    let is_cancelling = order.cancellation.is_some();
+    if !whole || is_cancelling || crate::order::ORDER_TABLE.next(order.status, OrderMove::Refund).is_none() {
         return Ok(());
     }
     cancel_open_units(draft, Some("refunded".to_owned()), context)?;

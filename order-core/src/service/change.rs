@@ -22,7 +22,7 @@ impl Parts {
         F: Fn(&mut Draft, &Context<'_>) -> Result<()> + Send + Sync,
     {
         let record = match self.key(request, id.uuid()).await? {
-            Key::Used(record) => return self.replay(record, request).await,
+            Key::Used(record) => return Box::pin(self.replay(record, request)).await,
             Key::Fresh(record) => record,
         };
         for _ in 0..MAX_TRIES {
@@ -42,12 +42,11 @@ impl Parts {
             set.idempotency = begin_answer(&mut open, &order, context.now, &drive);
             match self.commit(&set).await? {
                 Ok(()) => {
-                    return self
-                        .drive(order, drive, open, context.correlation.as_deref())
+                    return Box::pin(self.drive(order, drive, open, context.correlation.as_deref()))
                         .await
                         .map(Done::now);
                 }
-                Err(Refusal::IdempotencyKey) => return self.replay_refused(request).await,
+                Err(Refusal::IdempotencyKey) => return Box::pin(self.replay_refused(request)).await,
                 Err(refusal) => try_again(&refusal)?,
             }
         }
@@ -71,7 +70,7 @@ impl Parts {
     /// Answers a request whose key was taken while it was being decided.
     pub(crate) async fn replay_refused(&self, request: &Request) -> Result<Done<Order>> {
         match self.key(request, uuid::Uuid::nil()).await? {
-            Key::Used(record) => self.replay(record, request).await,
+            Key::Used(record) => Box::pin(self.replay(record, request)).await,
             Key::Fresh(_) => Err(Error::Contended),
         }
     }
@@ -88,7 +87,7 @@ impl Parts {
             return Err(Error::InFlight);
         }
         let correlation = request.correlation.as_deref();
-        self.drive(order, Drive::default(), Some(record), correlation).await.map(Done::before)
+        Box::pin(self.drive(order, Drive::default(), Some(record), correlation)).await.map(Done::before)
     }
 
     /// An order as it was at a version.

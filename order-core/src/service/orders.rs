@@ -50,7 +50,7 @@ impl Orders<'_> {
     /// [`Error::Invalid`], [`Error::OutOfStock`], [`Error::TotalChanged`] and conflicts: nothing was placed, held or taken.
     /// [`Error::Forbidden`] for anybody but an active customer.
     pub async fn place(&self, command: PlaceOrder, request: &Request) -> Result<Done<Order>> {
-        self.parts.place(command, request).await
+        Box::pin(self.parts.place(command, request)).await
     }
 
     /// An order.

@@ -48,7 +48,7 @@ impl Passes<'_> {
         let mut report = PassReport::default();
         for id in parts.store.due_orders(parts.now(), limit).await? {
             let order = parts.reload(id).await?;
-            report.note(&parts.drive(order, Drive::default(), None, None).await);
+            report.note(&Box::pin(parts.drive(order, Drive::default(), None, None)).await);
         }
         Ok(report)
     }

@@ -121,7 +121,7 @@ impl Payments<'_> {
         let Some(operation) = open.filter(|_| !order.is_in_flight(self.parts.now())) else {
             return Ok(order);
         };
-        self.parts.drive(order, Drive::asking(operation), None, None).await
+        Box::pin(self.parts.drive(order, Drive::asking(operation), None, None)).await
     }
 
     async fn order_of(&self, id: PaymentId) -> Result<OrderId> {

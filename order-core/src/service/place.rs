@@ -32,6 +32,13 @@ pub struct PlaceOrder {
     pub notes: Option<String>,
 }
 
+impl PlaceOrder {
+    /// What is in the customer's cart, without coupons and without a total to agree on.
+    pub fn from_cart(shipping_address: Address, tender: Tender) -> Self {
+        Self { items: None, shipping_address, tender, expected_total: None, coupons: Vec::new(), notes: None }
+    }
+}
+
 /// One product of an order that is not made from a cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "callers write it as a literal")]
@@ -60,7 +67,7 @@ impl Parts {
             return Err(Error::Forbidden { what: "an order is placed by a customer" });
         };
         let mut record = match self.key(request, uuid::Uuid::nil()).await? {
-            Key::Used(record) => return self.replay(record, request).await,
+            Key::Used(record) => return Box::pin(self.replay(record, request)).await,
             Key::Fresh(record) => record,
         };
         self.check_tender(&command.tender)?;
@@ -101,9 +108,9 @@ impl Parts {
             match self.commit(&set).await? {
                 Ok(()) => {
                     let correlation = context.correlation.as_deref();
-                    return self.drive(order, drive, open, correlation).await.map(Done::now);
+                    return Box::pin(self.drive(order, drive, open, correlation)).await.map(Done::now);
                 }
-                Err(Refusal::IdempotencyKey) => return self.replay_refused(request).await,
+                Err(Refusal::IdempotencyKey) => return Box::pin(self.replay_refused(request)).await,
                 Err(Refusal::Stock(_)) => held = Some(self.find_stock(&order).await?),
                 Err(refusal) => {
                     held = None;

@@ -1,0 +1,69 @@
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::id::{LocationId, ProductId, ReservationId};
+use order_core::inventory::{Reservation, StockKey, StockLevel};
+use order_core::store::{ReservationRepository, StockRepository};
+use order_core::time::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::values::{blob, body, column, corrupt, json};
+
+#[async_trait]
+impl StockRepository for SqliteStore {
+    async fn stock_levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
+        let query = sqlx::query(
+            "SELECT product_id, location, on_hand, reserved, sold FROM stock
+             WHERE product_id IN (SELECT value FROM json_each(?)) ORDER BY product_id, location",
+        );
+        let rows = self.all("read stock levels", query.bind(json(&products)?)).await?;
+        rows.iter().map(level).collect()
+    }
+}
+
+fn level(row: &SqliteRow) -> Result<StockLevel, StoreError> {
+    const TABLE: &str = "stock";
+    let product = ProductId::new(column::<&str>(TABLE, row, 0)?).map_err(|source| corrupt(TABLE, source))?;
+    let location =
+        LocationId::new(column::<&str>(TABLE, row, 1)?).map_err(|source| corrupt(TABLE, source))?;
+    Ok(StockLevel::new(
+        StockKey::new(product, location),
+        column(TABLE, row, 2)?,
+        column(TABLE, row, 3)?,
+        column(TABLE, row, 4)?,
+    ))
+}
+
+#[async_trait]
+impl ReservationRepository for SqliteStore {
+    async fn find_reservation(&self, id: ReservationId) -> Result<Option<Reservation>, StoreError> {
+        let query = sqlx::query("SELECT body FROM reservations WHERE id = ?").bind(blob(id.uuid()));
+        let row = self.optional("find a reservation", query).await?;
+        row.map(|row| body("reservations", &row)).transpose()
+    }
+
+    async fn expired_reservations(
+        &self,
+        now: Timestamp,
+        products: &[ProductId],
+        limit: u32,
+    ) -> Result<Vec<Reservation>, StoreError> {
+        let query = if products.is_empty() {
+            sqlx::query(
+                "SELECT body FROM reservations WHERE status = 'active' AND expires_at <= ?
+                 ORDER BY expires_at, id LIMIT ?",
+            )
+        } else {
+            let of_products = sqlx::query(
+                "SELECT body FROM reservations WHERE id IN (
+                     SELECT reservation_id FROM reservation_products
+                     WHERE product_id IN (SELECT value FROM json_each(?)) AND expires_at <= ?
+                 ) ORDER BY expires_at, id LIMIT ?",
+            );
+            of_products.bind(json(&products)?)
+        };
+        let query = query.bind(now.timestamp_millis()).bind(i64::from(limit));
+        let rows = self.all("find expired reservations", query).await?;
+        rows.iter().map(|row| body("reservations", row)).collect()
+    }
+}

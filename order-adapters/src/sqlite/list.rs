@@ -1,0 +1,109 @@
+use order_core::machine::Names as _;
+use order_core::order::OrderStatus;
+use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
+use sqlx::{QueryBuilder, Sqlite};
+
+use super::values::blob;
+
+/// The bodies of a page of orders, and of one more if there is one.
+///
+/// Each branch walks one index in the order of ids and stops when it has enough: that of the customer or the seller, if one is
+/// asked for, else that of each status, else the creation times, else the ids. A `+` keeps the planner from other indexes.
+pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqlite> {
+    let order = match page.order {
+        SortOrder::NewestFirst => " DESC",
+        SortOrder::OldestFirst => " ASC",
+    };
+    let wanted = i64::from(page.limit()) + 1;
+    let enough = wanted + i64::from(page.skip);
+    let mut query = QueryBuilder::new("SELECT body FROM orders WHERE id IN (");
+    for (index, status) in branches(filter).into_iter().enumerate() {
+        query.push(if index == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+        branch(&mut query, filter, status, page);
+        query.push(" ORDER BY ").push(key(filter)).push(order).push(" LIMIT ").push_bind(enough).push(")");
+    }
+    query.push(") ORDER BY id").push(order).push(" LIMIT ").push_bind(wanted);
+    query.push(" OFFSET ").push_bind(i64::from(page.skip));
+    query
+}
+
+/// One branch for each status that an index is walked for.
+fn branches(filter: &OrderFilter) -> Vec<Option<OrderStatus>> {
+    let has_owner = filter.customer_id.is_some() || filter.seller_id.is_some();
+    if has_owner || filter.statuses.is_empty() {
+        return vec![None];
+    }
+    let mut statuses = filter.statuses.clone();
+    statuses.sort_unstable_by_key(|status| status.name());
+    statuses.dedup();
+    statuses.into_iter().map(Some).collect()
+}
+
+/// The column whose index is walked. Creation times are walked in their own order, and what is found is sorted.
+fn key(filter: &OrderFilter) -> &'static str {
+    let is_placed = filter.placed_from.is_some() || filter.placed_before.is_some();
+    match (walks_sellers(filter), is_placed && !is_walked(filter)) {
+        (true, _) => "s.order_id",
+        (false, true) => "+o.id",
+        (false, false) => "o.id",
+    }
+}
+
+/// Whether the index of a customer, a seller or a status is walked.
+fn is_walked(filter: &OrderFilter) -> bool {
+    filter.customer_id.is_some() || filter.seller_id.is_some() || !filter.statuses.is_empty()
+}
+
+fn walks_sellers(filter: &OrderFilter) -> bool {
+    filter.seller_id.is_some() && filter.customer_id.is_none()
+}
+
+fn branch(
+    query: &mut QueryBuilder<Sqlite>,
+    filter: &OrderFilter,
+    status: Option<OrderStatus>,
+    page: PageRequest,
+) {
+    if let Some(seller) = filter.seller_id.as_ref().filter(|_| walks_sellers(filter)) {
+        query.push("SELECT s.order_id FROM order_sellers AS s CROSS JOIN orders AS o ON o.id = s.order_id");
+        query.push(" WHERE s.seller_id = ").push_bind(seller.as_str().to_owned());
+    } else {
+        query.push("SELECT o.id FROM orders AS o WHERE true");
+    }
+    if let Some(customer) = &filter.customer_id {
+        query.push(" AND o.customer_id = ").push_bind(customer.as_str().to_owned());
+        if let Some(seller) = &filter.seller_id {
+            query.push(
+                " AND EXISTS (SELECT 1 FROM order_sellers AS s WHERE s.order_id = o.id AND s.seller_id = ",
+            );
+            query.push_bind(seller.as_str().to_owned()).push(")");
+        }
+    }
+    if let Some(status) = status {
+        query.push(" AND o.status = ").push_bind(status.name());
+    } else if !filter.statuses.is_empty() {
+        query.push(" AND +o.status IN (");
+        let mut names = query.separated(", ");
+        for status in &filter.statuses {
+            names.push_bind(status.name());
+        }
+        query.push(")");
+    }
+    let created = if is_walked(filter) { "+o.created_at" } else { "o.created_at" };
+    if let Some(from) = filter.placed_from {
+        query.push(" AND ").push(created).push(" >= ").push_bind(from.timestamp_millis());
+    }
+    if let Some(before) = filter.placed_before {
+        query.push(" AND ").push(created).push(" < ").push_bind(before.timestamp_millis());
+    }
+    if let Some(text) = &filter.text {
+        query.push(" AND instr(o.search, ").push_bind(text.to_lowercase()).push(") > 0");
+    }
+    if let Some(id) = page.after.map(Cursor::order_id) {
+        let side = match page.order {
+            SortOrder::NewestFirst => " < ",
+            SortOrder::OldestFirst => " > ",
+        };
+        query.push(" AND ").push(key(filter)).push(side).push_bind(blob(id.uuid()));
+    }
+}

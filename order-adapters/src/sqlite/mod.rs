@@ -1,0 +1,111 @@
+//! The SQLite store: one file, no server, as durable as any other store.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use order_adapters::sqlite::SqliteStore;
+//! use order_core::store::Store;
+//!
+//! # async fn open() -> Result<(), order_adapters::sqlite::OpenError> {
+//! let store: Arc<dyn Store> = Arc::new(SqliteStore::open("orders.db").await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * **One writer.** All commits of a store go through one connection. Those that come at once share a transaction and its
+//!   flush, each in a savepoint of its own; so a thousand commits a second need no thousand flushes. Several stores may have
+//!   the same file open, in one process or in several.
+//! * **Readers never wait** for the writer, nor it for them (write-ahead log).
+//! * **The schema refuses by itself** to oversell, to make two orders of a cart, to end a reservation twice, to refund more
+//!   than was captured, to change history — also for whoever writes SQL by hand.
+//! * **The schema is made and kept up to date** when the store is opened. Its record is the table `order_engine_migrations`;
+//!   a host may keep its own tables, and its own migrations, in the same file.
+//!
+//! # What it does not do
+//! It needs a file system with shared memory and working locks: a local disk, not a network share. It runs inside a `tokio`
+//! runtime.
+
+mod carts;
+mod commit;
+mod guards;
+mod idempotency;
+mod inventory;
+mod list;
+mod open;
+mod orders;
+mod outbox;
+#[cfg(test)]
+mod plans;
+mod schema;
+mod script;
+mod values;
+mod writer;
+
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::store::{Retention, StoreHealth};
+use order_core::time::Timestamp;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+
+pub use open::{OpenError, SqliteBuilder, Synchronous};
+
+use script::{Expected, Script};
+use values::failed;
+use writer::Writer;
+
+/// A store in an SQLite file. See the [module](self). Clones share everything.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+
+impl SqliteStore {
+    async fn optional(
+        &self,
+        context: &'static str,
+        query: Query<'_>,
+    ) -> Result<Option<SqliteRow>, StoreError> {
+        query.fetch_optional(&self.readers).await.map_err(|error| failed(context, error))
+    }
+
+    async fn all(&self, context: &'static str, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+        query.fetch_all(&self.readers).await.map_err(|error| failed(context, error))
+    }
+}
+
+#[async_trait]
+impl Retention for SqliteStore {
+    async fn forget(
+        &self,
+        write_sets: Timestamp,
+        idempotency: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let mut script = Script::default();
+        script.statement(
+            "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE at < ? ORDER BY at LIMIT ?)",
+            Expected::Anything,
+        );
+        script.bind(write_sets.timestamp_millis())?;
+        script.bind(i64::from(limit))?;
+        script.statement(
+            "DELETE FROM idempotency WHERE (scope, key) IN
+             (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+            Expected::Anything,
+        );
+        script.bind(idempotency.timestamp_millis())?;
+        script.bind(i64::from(limit))?;
+        Ok(self.writer.execute(script).await?.changes)
+    }
+}
+
+#[async_trait]
+impl StoreHealth for SqliteStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.writer.execute(Script::default()).await.map(|_| ())
+    }
+}

@@ -1,0 +1,58 @@
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::id::{OrderId, OrderNumber, PaymentId};
+use order_core::order::{EventRecord, Order};
+use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
+use order_core::time::Timestamp;
+
+use super::list::list;
+use super::values::{blob, body, failed, uuid};
+use super::{Query, SqliteStore};
+
+impl SqliteStore {
+    async fn one_order(&self, query: Query<'_>) -> Result<Option<Order>, StoreError> {
+        self.optional("find an order", query).await?.map(|row| body("orders", &row)).transpose()
+    }
+}
+
+#[async_trait]
+impl OrderRepository for SqliteStore {
+    async fn find_order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        self.one_order(sqlx::query("SELECT body FROM orders WHERE id = ?").bind(blob(id.uuid()))).await
+    }
+
+    async fn find_order_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
+        self.one_order(sqlx::query("SELECT body FROM orders WHERE number = ?").bind(number.as_str())).await
+    }
+
+    async fn find_order_by_payment(&self, id: PaymentId) -> Result<Option<Order>, StoreError> {
+        let query =
+            sqlx::query("SELECT body FROM orders WHERE id = (SELECT order_id FROM payments WHERE id = ?)");
+        self.one_order(query.bind(blob(id.uuid()))).await
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+        let mut query = list(filter, page);
+        let rows = query.build().fetch_all(&self.readers).await;
+        let rows = rows.map_err(|error| failed("list orders", error))?;
+        let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+        let items: Vec<Order> =
+            rows.iter().take(limit).map(|row| body("orders", row)).collect::<Result<_, _>>()?;
+        let has_more = rows.len() > limit;
+        let next = items.last().filter(|_| has_more).map(|order| order_core::store::Cursor::behind(order.id));
+        Ok(Page::new(items, next))
+    }
+
+    async fn due_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let query = sqlx::query("SELECT id FROM orders WHERE due_at <= ? ORDER BY due_at, id LIMIT ?");
+        let query = query.bind(now.timestamp_millis()).bind(i64::from(limit));
+        let rows = self.all("find due orders", query).await?;
+        rows.iter().map(|row| uuid("orders", row, 0).map(OrderId::from_uuid)).collect()
+    }
+
+    async fn history(&self, id: OrderId) -> Result<Vec<EventRecord>, StoreError> {
+        let query = sqlx::query("SELECT body FROM events WHERE order_id = ? ORDER BY sequence");
+        let rows = self.all("read a history", query.bind(blob(id.uuid()))).await?;
+        rows.iter().map(|row| body("events", row)).collect()
+    }
+}

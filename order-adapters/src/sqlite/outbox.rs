@@ -1,0 +1,152 @@
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::id::OrderId;
+use order_core::order::EventRecord;
+use order_core::store::{OutboxMessage, OutboxRepository};
+use order_core::time::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::script::{Expected, Script};
+use super::values::{blob, body, column, corrupt, counter, hex, json, uuid};
+
+/// The most events of one order that are claimed at once.
+const MAX_CLAIMED: i64 = 100;
+
+/// The oldest heads among the free ones and those whose wait is over.
+pub(super) const CLAIM: &str = "
+    UPDATE outbox SET busy_until = ? WHERE order_id IN (
+        SELECT order_id FROM (
+            SELECT * FROM (
+                SELECT at, order_id FROM outbox WHERE busy_until IS NULL ORDER BY at, order_id LIMIT ?
+            )
+            UNION ALL
+            SELECT at, order_id FROM outbox WHERE busy_until IS NOT NULL AND busy_until <= ?
+        ) ORDER BY at, order_id LIMIT ?
+    ) RETURNING order_id, head, attempts, at";
+
+/// The events of claimed orders from their heads on.
+pub(super) const MESSAGES: &str = "
+    SELECT e.body, CASE e.sequence WHEN h.value ->> 1 THEN h.value ->> 2 ELSE 0 END
+    FROM json_each(?) AS h CROSS JOIN events AS e
+    ON e.order_id = unhex(h.value ->> 0) AND e.sequence >= h.value ->> 1 AND e.sequence < (h.value ->> 1) + ?
+    ORDER BY h.key, e.sequence";
+
+#[async_trait]
+impl OutboxRepository for SqliteStore {
+    async fn claim_outbox(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        orders: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        let mut script = Script::default();
+        script.statement(CLAIM, Expected::Anything);
+        script.bind(until.timestamp_millis())?;
+        script.bind(i64::from(orders))?;
+        script.bind(now.timestamp_millis())?;
+        script.bind(i64::from(orders))?;
+        let claimed = self.writer.execute(script).await?.rows;
+        let mut heads = claimed.iter().map(Head::read).collect::<Result<Vec<_>, _>>()?;
+        heads.sort_unstable_by_key(|head| (head.at, head.order_id));
+        self.messages(&heads).await
+    }
+
+    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
+        let (id, sequence) = (blob(order_id.uuid()), bounded(sequence));
+        let mut script = Script::default();
+        script.statement("DELETE FROM outbox WHERE order_id = ? AND last <= ?", Expected::Anything);
+        script.bind(id.clone())?;
+        script.bind(sequence)?;
+        script.statement(
+            "UPDATE outbox SET head = e.sequence, at = e.at, busy_until = NULL, attempts = 0
+             FROM events AS e
+             WHERE e.order_id = outbox.order_id AND outbox.order_id = ? AND outbox.head <= ? AND e.sequence = ?",
+            Expected::Anything,
+        );
+        script.bind(id)?;
+        script.bind(sequence)?;
+        script.bind(sequence.saturating_add(1))?;
+        self.writer.execute(script).await.map(|_| ())
+    }
+
+    async fn undelivered(
+        &self,
+        order_id: OrderId,
+        sequence: u64,
+        again: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut script = Script::default();
+        script.statement(
+            "UPDATE outbox SET attempts = attempts + 1, busy_until = ? WHERE order_id = ? AND head = ?",
+            Expected::Anything,
+        );
+        script.bind(again.timestamp_millis())?;
+        script.bind(blob(order_id.uuid()))?;
+        script.bind(bounded(sequence))?;
+        self.writer.execute(script).await.map(|_| ())
+    }
+
+    async fn stuck_outbox(&self, attempts: u32, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+        let query = sqlx::query(
+            "SELECT e.body, o.attempts FROM outbox AS o
+             JOIN events AS e ON e.order_id = o.order_id AND e.sequence = o.head
+             WHERE o.attempts > 0 AND o.attempts >= ? ORDER BY o.at, o.order_id LIMIT ?",
+        );
+        let rows =
+            self.all("find stuck events", query.bind(i64::from(attempts)).bind(i64::from(limit))).await?;
+        rows.iter().map(message).collect()
+    }
+
+    async fn outbox_len(&self) -> Result<u64, StoreError> {
+        let query = sqlx::query("SELECT coalesce(sum(last - head + 1), 0) FROM outbox");
+        let row = self.optional("count waiting events", query).await?;
+        row.map_or(Ok(0), |row| counter("outbox", &row, 0))
+    }
+}
+
+/// A sequence number to compare with: one that can't be stored is beyond all that are.
+fn bounded(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+/// The head of an order that was claimed.
+#[derive(Debug)]
+struct Head {
+    order_id: OrderId,
+    sequence: i64,
+    attempts: i64,
+    at: i64,
+}
+
+impl Head {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            order_id: OrderId::from_uuid(uuid("outbox", row, 0)?),
+            sequence: column("outbox", row, 1)?,
+            attempts: column("outbox", row, 2)?,
+            at: column("outbox", row, 3)?,
+        })
+    }
+}
+
+impl SqliteStore {
+    /// The heads with what is behind them. Events never change, so that this needs no transaction with the claim.
+    async fn messages(&self, heads: &[Head]) -> Result<Vec<OutboxMessage>, StoreError> {
+        if heads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<_> =
+            heads.iter().map(|head| (hex(head.order_id.uuid()), head.sequence, head.attempts)).collect();
+        let rows =
+            self.all("read events", sqlx::query(MESSAGES).bind(json(&wanted)?).bind(MAX_CLAIMED)).await?;
+        rows.iter().map(message).collect()
+    }
+}
+
+fn message(row: &SqliteRow) -> Result<OutboxMessage, StoreError> {
+    let record: EventRecord = body("events", row)?;
+    let attempts: i64 = column("outbox", row, 1)?;
+    let attempts = u32::try_from(attempts).map_err(|source| corrupt("outbox", source))?;
+    Ok(OutboxMessage::new(record, attempts))
+}

@@ -1,0 +1,78 @@
+//! Every question and every write that may meet a large table walks an index.
+
+use order_core::id::{CustomerId, IdSource as _, OrderId, SeededIds, SellerId};
+use order_core::order::OrderStatus;
+use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
+use order_core::time::Timestamp;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::SqliteStore;
+use super::commit::CHANGE_STOCK;
+use super::list::list;
+use super::outbox::{CLAIM, MESSAGES};
+
+async fn plan(store: &SqliteStore, sql: &str) -> String {
+    let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = sqlx::query(sql).fetch_all(&store.readers).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn lists_walk_an_index_in_the_order_of_ids() {
+    let store = SqliteStore::builder().open().await.unwrap();
+    let any = OrderFilter::default();
+    let customer_id = Some(CustomerId::new("ann").unwrap());
+    let seller_id = Some(SellerId::new("north").unwrap());
+    let statuses = vec![OrderStatus::Paid, OrderStatus::Pending];
+    let placed_from = Some(Timestamp::UNIX_EPOCH);
+    let walks = [
+        (any.clone(), "sqlite_autoindex_orders_1"),
+        (
+            OrderFilter { customer_id: customer_id.clone(), ..any.clone() },
+            "orders_by_customer (customer_id=?",
+        ),
+        (
+            OrderFilter { customer_id, statuses: statuses.clone(), placed_from, ..any.clone() },
+            "orders_by_customer (customer_id=?",
+        ),
+        (
+            OrderFilter { seller_id: seller_id.clone(), ..any.clone() },
+            "SEARCH s USING PRIMARY KEY (seller_id=?",
+        ),
+        (
+            OrderFilter { seller_id, statuses: statuses.clone(), ..any.clone() },
+            "SEARCH s USING PRIMARY KEY (seller_id=?",
+        ),
+        (OrderFilter { statuses, placed_from, ..any.clone() }, "orders_by_status (status=?"),
+    ];
+    let id = OrderId::from_uuid(SeededIds::new(1).next(Timestamp::UNIX_EPOCH));
+    for (filter, index) in walks {
+        for order in [SortOrder::NewestFirst, SortOrder::OldestFirst] {
+            for after in [None, Some(Cursor::behind(id))] {
+                let page = PageRequest::first(20).sorted(order).after(after);
+                let plan = plan(&store, list(&filter, page).sql().as_str()).await;
+                assert!(plan.contains(index), "{filter:?}:\n{plan}");
+                assert!(!plan.contains("TEMP B-TREE"), "{filter:?}:\n{plan}");
+                assert!(!plan.lines().any(|line| line.starts_with("SCAN orders")), "{filter:?}:\n{plan}");
+            }
+        }
+    }
+    let filter = OrderFilter { placed_from, ..any };
+    let plan = plan(&store, list(&filter, PageRequest::first(20)).sql().as_str()).await;
+    assert!(plan.contains("COVERING INDEX orders_by_creation (created_at>?)"), "{plan}");
+}
+
+#[tokio::test]
+async fn writes_find_their_rows_by_key() {
+    let store = SqliteStore::builder().open().await.unwrap();
+    for (sql, index) in [
+        (CHANGE_STOCK, "SEARCH stock USING PRIMARY KEY (product_id=? AND location=?)"),
+        (CLAIM, "SEARCH outbox USING PRIMARY KEY (order_id=?)"),
+        (CLAIM, "SCAN outbox USING INDEX outbox_free"),
+        (CLAIM, "outbox_busy (busy_until>? AND busy_until<?)"),
+        (MESSAGES, "sqlite_autoindex_events_1 (order_id=? AND sequence>? AND sequence<?)"),
+    ] {
+        let plan = plan(&store, sql).await;
+        assert!(plan.contains(index), "{plan}");
+    }
+}

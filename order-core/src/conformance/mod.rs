@@ -1,0 +1,56 @@
+//! The test suite for stores and gateways, published: whoever writes one runs it with one macro call.
+//!
+//! # A store
+//! Say how to get an empty store, and [`store_conformance!`](crate::store_conformance) makes one named test of every case. The
+//! calling crate needs `tokio` among its `dev-dependencies`, with `macros` and `rt-multi-thread`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use order_core::conformance::StoreHarness;
+//! use order_core::memory::MemoryStore;
+//! use order_core::store::Store;
+//!
+//! #[derive(Clone, Copy)]
+//! struct Memory;
+//!
+//! #[async_trait::async_trait]
+//! impl StoreHarness for Memory {
+//!     type Guard = (); // whatever must live as long as the store, and cleans up when it is dropped
+//!
+//!     async fn fresh(&self) -> (Arc<dyn Store>, ()) {
+//!         (Arc::new(MemoryStore::default()), ())
+//!     }
+//! }
+//!
+//! order_core::store_conformance!(Memory);
+//! # fn main() {}
+//! ```
+//!
+//! # A payment gateway
+//! Implement [`GatewayHarness`] and call [`gateway_conformance!`](crate::gateway_conformance).
+//!
+//! # What else is here
+//! | module | for |
+//! |---|---|
+//! | [`sample`] | carts, orders and write-sets made by the real decisions |
+//! | [`mutant`] | stores that forget one guard: the suite has to notice |
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a case that fails panics: this is a test suite"
+)]
+
+mod harness;
+mod race;
+mod store_cases;
+
+pub mod gateway;
+pub mod mutant;
+pub mod sample;
+pub mod store;
+
+pub use harness::{GatewayHarness, Spawn, StoreHarness, Subject};
+pub use store_cases::{Case, STORE_CASES};

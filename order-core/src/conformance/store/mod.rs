@@ -1,0 +1,15 @@
+//! The cases of the suite for stores, by what they are about.
+//!
+//! Each takes an empty store and panics when the store does not keep its [contract](crate::store#contract).
+
+pub mod carts;
+pub mod extremes;
+pub mod idempotency;
+pub mod listing;
+pub mod orders;
+pub mod outbox;
+pub mod races;
+pub mod refusals;
+pub mod reservations;
+pub mod stock;
+pub mod upkeep;

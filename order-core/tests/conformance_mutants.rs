@@ -1,0 +1,38 @@
+//! A store that forgets one guard does not pass the suite.
+#![cfg(feature = "conformance")]
+#![expect(clippy::print_stdout, reason = "the report is for whoever runs it with --nocapture")]
+
+use order_core::conformance::mutant::{Guard, store_without};
+use order_core::conformance::{STORE_CASES, Subject};
+
+fn spawn(task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) {
+    drop(tokio::spawn(task));
+}
+
+/// The cases that notice that a guard is missing.
+async fn noticed_by(guard: Guard) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for case in STORE_CASES {
+        let subject = Subject::new(store_without(guard), spawn);
+        if tokio::spawn((case.run)(subject)).await.is_err() {
+            names.push(case.name);
+        }
+    }
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_missing_guard_is_noticed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut report = Vec::new();
+    for guard in Guard::ALL {
+        report.push((guard, noticed_by(guard).await));
+    }
+    drop(std::panic::take_hook());
+    for (guard, names) in &report {
+        println!("{guard:?}: {}", names.join(", "));
+    }
+    let unnoticed: Vec<_> =
+        report.iter().filter(|(_, names)| names.is_empty()).map(|(guard, _)| guard).collect();
+    assert!(unnoticed.is_empty(), "no case notices that these are missing: {unnoticed:?}");
+}
