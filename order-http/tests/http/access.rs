@@ -155,11 +155,11 @@ async fn tokens_are_checked() {
 async fn carts_and_orders_belong_to_somebody() {
     let shop = Shop::open().await;
     let item = json!({"product_id": "TEA", "quantity": 1});
-    let add = |call: Call<'_>| call.json(item.clone());
-    let cart = add(shop.post("/cart/items").customer("ann")).send().await.is(200);
+    let add = || shop.post("/cart/items").json(item.clone());
+    let cart = add().customer("ann").send().await.is(200);
     let line = format!("/cart/items/{}", cart.body["items"][0]["id"].as_str().unwrap());
     shop.delete(&line).customer("bob").send().await.is_problem(404, "not_found");
-    add(shop.post("/cart/items").guest("g-1")).send().await.is(200);
+    add().guest("g-1").send().await.is(200);
     assert!(shop.get("/cart").guest("g-2").send().await.is(200).body["items"].as_array().unwrap().is_empty());
     shop.get("/cart").guest("").send().await.is_problem(400, "invalid").names("/X-Guest-Token", "invalid_id");
     // Whoever is known is no guest.
