@@ -157,7 +157,7 @@ impl ApiBuilder {
 /// The routes of an engine, for a host to nest below its own path, with its own middleware around them.
 ///
 /// Below the [prefix](ApiBuilder::prefix) every answer is ours, also to what is not found; outside of it there are only `/health`
-/// and `/ready`, and everything else is the host's.
+/// and `/ready`, and a host that merges the routes with its own keeps its own fallback.
 pub fn router<S: Clone + Send + Sync + 'static>(api: Api) -> Router<S> {
     let layers = |router: Router<Api>| {
         router

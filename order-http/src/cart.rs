@@ -100,7 +100,7 @@ fn answer_cart(api: &Api, cart: &Cart) -> Result<Response, Problem> {
 }
 
 /// The current cart; an empty one if there is none.
-#[utoipa::path(get, path = "/cart", tag = "cart", responses((status = 200, body = CartBody)),
+#[utoipa::path(get, operation_id = "get_cart", path = "/cart", tag = "cart", responses((status = 200, body = CartBody)),
     security(("bearer" = []), ("guest" = [])))]
 async fn get_cart(State(api): State<Api>, Shopper(owner): Shopper) -> Result<Response, Problem> {
     answer_cart(&api, &api.engine().carts().get(&owner).await?)
@@ -121,7 +121,7 @@ struct AddItemBody {
 }
 
 /// Adds a product. What is there already adds up.
-#[utoipa::path(post, path = "/cart/items", tag = "cart", request_body = AddItemBody,
+#[utoipa::path(post, operation_id = "add_cart_item", path = "/cart/items", tag = "cart", request_body = AddItemBody,
     params(("If-Match" = Option<String>, Header)),
     responses((status = 200, body = CartBody)), security(("bearer" = []), ("guest" = [])))]
 async fn add_item(
@@ -155,7 +155,7 @@ struct SetQuantityBody {
 }
 
 /// Changes how many units of an item there are.
-#[utoipa::path(put, path = "/cart/items/{item_id}", tag = "cart", request_body = SetQuantityBody,
+#[utoipa::path(put, operation_id = "set_cart_item_quantity", path = "/cart/items/{item_id}", tag = "cart", request_body = SetQuantityBody,
     params(("item_id" = Uuid, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = CartBody)), security(("bearer" = []), ("guest" = [])))]
 async fn set_quantity(
@@ -170,7 +170,7 @@ async fn set_quantity(
 }
 
 /// Removes an item.
-#[utoipa::path(delete, path = "/cart/items/{item_id}", tag = "cart",
+#[utoipa::path(delete, operation_id = "remove_cart_item", path = "/cart/items/{item_id}", tag = "cart",
     params(("item_id" = Uuid, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = CartBody)), security(("bearer" = []), ("guest" = [])))]
 async fn remove_item(
@@ -183,7 +183,7 @@ async fn remove_item(
 }
 
 /// Removes everything.
-#[utoipa::path(delete, path = "/cart", tag = "cart", params(("If-Match" = Option<String>, Header)),
+#[utoipa::path(delete, operation_id = "clear_cart", path = "/cart", tag = "cart", params(("If-Match" = Option<String>, Header)),
     responses((status = 200, body = CartBody)), security(("bearer" = []), ("guest" = [])))]
 async fn clear(State(api): State<Api>, Shopper(owner): Shopper, call: Call) -> Result<Response, Problem> {
     answer_cart(&api, &api.engine().carts().clear(&owner, call.if_version).await?)
@@ -199,7 +199,7 @@ struct MergeBody {
 }
 
 /// Brings a guest's cart into the customer's. Doing it again changes nothing.
-#[utoipa::path(post, path = "/cart/merge", tag = "cart", request_body = MergeBody,
+#[utoipa::path(post, operation_id = "merge_carts", path = "/cart/merge", tag = "cart", request_body = MergeBody,
     responses((status = 200, body = CartBody)), security(("bearer" = [])))]
 async fn merge(
     State(api): State<Api>,
@@ -293,7 +293,7 @@ impl QuoteBody {
 }
 
 /// What the cart would cost at the present prices. Nothing is reserved.
-#[utoipa::path(post, path = "/cart/quote", tag = "cart", request_body = QuoteRequestBody,
+#[utoipa::path(post, operation_id = "quote_cart", path = "/cart/quote", tag = "cart", request_body = QuoteRequestBody,
     responses((status = 200, body = QuoteBody)), security(("bearer" = []), ("guest" = [])))]
 async fn quote(
     State(api): State<Api>,

@@ -103,7 +103,7 @@ async fn answer_stock(api: &Api, product: ProductId) -> Result<Response, Problem
 }
 
 /// The stock of a product, at all locations.
-#[utoipa::path(get, path = "/inventory/stock/{sku}", tag = "inventory", params(("sku" = String, Path)),
+#[utoipa::path(get, operation_id = "get_stock", path = "/inventory/stock/{sku}", tag = "inventory", params(("sku" = String, Path)),
     responses((status = 200, body = StockBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn stock(
     State(api): State<Api>,
@@ -136,7 +136,7 @@ fn must(location: Option<LocationId>, invalid: Invalid) -> Result<LocationId, Pr
 }
 
 /// Sets how many units there are at a location, as they were counted.
-#[utoipa::path(put, path = "/inventory/stock/{sku}", tag = "inventory", request_body = SetStockBody,
+#[utoipa::path(put, operation_id = "set_stock", path = "/inventory/stock/{sku}", tag = "inventory", request_body = SetStockBody,
     params(("sku" = String, Path)),
     responses((status = 200, body = StockBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn set_stock(
@@ -173,7 +173,7 @@ struct AdjustStockBody {
 const MAX_REASON: usize = order_core::service::CancelOrder::MAX_REASON;
 
 /// Changes how many units there are at a location: received, lost, found.
-#[utoipa::path(post, path = "/inventory/stock/{sku}/adjust", tag = "inventory", request_body = AdjustStockBody,
+#[utoipa::path(post, operation_id = "adjust_stock", path = "/inventory/stock/{sku}/adjust", tag = "inventory", request_body = AdjustStockBody,
     params(("sku" = String, Path)),
     responses((status = 200, body = StockBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn adjust_stock(
@@ -239,7 +239,7 @@ struct AvailabilityBody {
 }
 
 /// Tells whether there is enough of everything. Nothing is reserved.
-#[utoipa::path(post, path = "/inventory/check", tag = "inventory", request_body = CheckBody,
+#[utoipa::path(post, operation_id = "check_stock", path = "/inventory/check", tag = "inventory", request_body = CheckBody,
     responses((status = 200, body = AvailabilityBody)), security(("service_key" = [])))]
 async fn check(
     State(api): State<Api>,
@@ -325,7 +325,7 @@ impl ReservationBody {
 }
 
 /// Holds units of every product, or of none.
-#[utoipa::path(post, path = "/inventory/reservations", tag = "inventory", request_body = ReserveBody,
+#[utoipa::path(post, operation_id = "reserve_stock", path = "/inventory/reservations", tag = "inventory", request_body = ReserveBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, body = ReservationBody)), security(("service_key" = [])))]
 async fn reserve(
@@ -347,7 +347,7 @@ async fn reserve(
 }
 
 /// A reservation.
-#[utoipa::path(get, path = "/inventory/reservations/{id}", tag = "inventory", params(("id" = Uuid, Path)),
+#[utoipa::path(get, operation_id = "get_reservation", path = "/inventory/reservations/{id}", tag = "inventory", params(("id" = Uuid, Path)),
     responses((status = 200, body = ReservationBody)), security(("service_key" = [])))]
 async fn reservation(
     State(api): State<Api>,
@@ -365,7 +365,7 @@ async fn reservation(
 struct EmptyBody {}
 
 /// Sells the held units. Doing it again changes nothing.
-#[utoipa::path(post, path = "/inventory/reservations/{id}/confirm", tag = "inventory",
+#[utoipa::path(post, operation_id = "confirm_reservation", path = "/inventory/reservations/{id}/confirm", tag = "inventory",
     request_body = Option<EmptyBody>, params(("id" = Uuid, Path)),
     responses((status = 200, body = ReservationBody)), security(("service_key" = [])))]
 async fn confirm(
@@ -381,7 +381,7 @@ async fn confirm(
 }
 
 /// Lets the held units go. Doing it again changes nothing.
-#[utoipa::path(post, path = "/inventory/reservations/{id}/release", tag = "inventory",
+#[utoipa::path(post, operation_id = "release_reservation", path = "/inventory/reservations/{id}/release", tag = "inventory",
     request_body = Option<EmptyBody>, params(("id" = Uuid, Path)),
     responses((status = 200, body = ReservationBody)), security(("service_key" = [])))]
 async fn release(

@@ -108,6 +108,8 @@ fn mistake(path: &Path, message: &str) -> Problem {
         Invalid::field(pointer, "unknown_field", "is not a field of this request")
     } else if let Some(field) = quoted_after(message, "duplicate field `") {
         Invalid::field(format!("{pointer}/{}", escape(field)), "duplicate_field", "must be there only once")
+    } else if message == "expected value" {
+        Invalid::field(pointer, "wrong_type", "must be one of the texts of this field")
     } else if let Some((_, expected)) = message.split_once(", expected ") {
         let (code, verb) = if message.starts_with("unknown variant") {
             ("unknown_value", "must be")

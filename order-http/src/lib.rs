@@ -38,7 +38,7 @@
 //!
 //! * Below the prefix (`/api/v1`) every answer is JSON, and every refusal `application/problem+json`; also of what is not found,
 //!   of a method that is not there, of a body that is too large. `/health` and `/ready` are beside it; everything else is the
-//!   host's, who may answer it with [`not_found`].
+//!   host's: a fallback of its own takes the place of ours, and may answer with [`not_found`].
 //! * Unknown fields and unknown query parameters are refused. What is wrong is named by a JSON pointer.
 //! * Reads of one cart or order carry an `ETag`, writes take `If-Match` (412 when stale).
 //! * What creates or moves money takes an `Idempotency-Key`. A repeated request waits for the first one, and is answered as it was.

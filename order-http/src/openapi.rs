@@ -127,14 +127,14 @@ fn add_problem(operation: &mut Operation) {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "documentation",
+#[utoipa::path(get, operation_id = "get_openapi", path = "/openapi.json", tag = "documentation",
     responses((status = 200, body = Object, content_type = "application/json")))]
 async fn openapi(Extension(Document(text)): Extension<Document>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text.to_string()).into_response()
 }
 
 /// A page that shows this document. It comes from the binary, and loads nothing from elsewhere.
-#[utoipa::path(get, path = "/docs", tag = "documentation",
+#[utoipa::path(get, operation_id = "get_docs", path = "/docs", tag = "documentation",
     responses((status = 303, description = "The page is at `docs/`.")))]
 async fn docs() -> Response {
     // Relative: it holds wherever a host has nested us.

@@ -28,13 +28,13 @@ struct HealthBody {
 }
 
 /// Whether the process runs. It asks nobody else: a failing dependency is no reason to start it anew.
-#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = HealthBody)))]
+#[utoipa::path(get, operation_id = "get_health", path = "/health", tag = "operations", responses((status = 200, body = HealthBody)))]
 async fn health() -> Response {
     answer(StatusCode::OK, &HealthBody { status: "ok" }, None, false)
 }
 
 /// Whether it can work: the store answers.
-#[utoipa::path(get, path = "/ready", tag = "operations", responses((status = 200, body = HealthBody)))]
+#[utoipa::path(get, operation_id = "get_readiness", path = "/ready", tag = "operations", responses((status = 200, body = HealthBody)))]
 async fn ready(State(api): State<Api>) -> Result<Response, Problem> {
     api.engine().store().ping().await.map_err(|error| {
         // Whatever is the matter with the store: it may be well again later.

@@ -253,7 +253,7 @@ struct PaymentListBody {
 }
 
 /// The payments of an order.
-#[utoipa::path(get, path = "/orders/{id}/payments", tag = "payments", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "list_payments", path = "/orders/{id}/payments", tag = "payments", params(("id" = String, Path)),
     responses((status = 200, body = PaymentListBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn list(
     State(api): State<Api>,
@@ -266,7 +266,7 @@ async fn list(
 }
 
 /// Pays an order again, or what is still owed on it.
-#[utoipa::path(post, path = "/orders/{id}/payments", tag = "payments", request_body = TenderBody,
+#[utoipa::path(post, operation_id = "pay_order", path = "/orders/{id}/payments", tag = "payments", request_body = TenderBody,
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 201, body = OrderBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn pay(
@@ -330,7 +330,7 @@ fn note(what: &'static str, id: PaymentId, actor: &Actor, reason: Option<&str>) 
 }
 
 /// Captures money that is set aside.
-#[utoipa::path(post, path = "/payments/{id}/capture", tag = "payments", request_body = Option<AmountBody>,
+#[utoipa::path(post, operation_id = "capture_payment", path = "/payments/{id}/capture", tag = "payments", request_body = Option<AmountBody>,
     params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = OrderBody)), security(("bearer" = [])))]
 async fn capture(
@@ -348,7 +348,7 @@ async fn capture(
 }
 
 /// Gives up what is set aside, or what the customer still had to do.
-#[utoipa::path(post, path = "/payments/{id}/void", tag = "payments", request_body = Option<ReasonBody>,
+#[utoipa::path(post, operation_id = "void_payment", path = "/payments/{id}/void", tag = "payments", request_body = Option<ReasonBody>,
     params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = OrderBody)), security(("bearer" = [])))]
 async fn void(
@@ -365,7 +365,7 @@ async fn void(
 }
 
 /// Gives back money that was taken.
-#[utoipa::path(post, path = "/payments/{id}/refunds", tag = "payments", request_body = Option<AmountBody>,
+#[utoipa::path(post, operation_id = "refund_payment", path = "/payments/{id}/refunds", tag = "payments", request_body = Option<AmountBody>,
     params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 201, body = OrderBody)), security(("bearer" = [])))]
 async fn refund(

@@ -100,7 +100,7 @@ impl PlaceBody {
 }
 
 /// Places an order. Where the customer must act, `payment.action` says how.
-#[utoipa::path(post, path = "/orders", tag = "orders", request_body = PlaceBody,
+#[utoipa::path(post, operation_id = "place_order", path = "/orders", tag = "orders", request_body = PlaceBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, body = OrderBody)), security(("bearer" = [])))]
 async fn place(
@@ -156,7 +156,7 @@ fn read_units(items: Option<Vec<UnitsRequestBody>>, invalid: &mut Invalid) -> Ve
 }
 
 /// Cancels an order, or some units of it: what is held is let go, what is paid goes back.
-#[utoipa::path(post, path = "/orders/{id}/cancel", tag = "orders", request_body = Option<CancelBody>,
+#[utoipa::path(post, operation_id = "cancel_order", path = "/orders/{id}/cancel", tag = "orders", request_body = Option<CancelBody>,
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = OrderBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn cancel(
@@ -177,7 +177,7 @@ async fn cancel(
 }
 
 /// Cancels an order: the same as `POST /orders/{id}/cancel`.
-#[utoipa::path(delete, path = "/orders/{id}", tag = "orders", request_body = Option<CancelBody>,
+#[utoipa::path(delete, operation_id = "delete_order", path = "/orders/{id}", tag = "orders", request_body = Option<CancelBody>,
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = OrderBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn delete_order(
@@ -210,7 +210,7 @@ struct ShipBody {
 }
 
 /// Ships units of an order.
-#[utoipa::path(post, path = "/orders/{id}/shipments", tag = "orders", request_body = ShipBody,
+#[utoipa::path(post, operation_id = "ship_order", path = "/orders/{id}/shipments", tag = "orders", request_body = ShipBody,
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 201, body = OrderBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn ship(

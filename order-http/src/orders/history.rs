@@ -198,7 +198,7 @@ impl EventBody {
 }
 
 /// What happened to an order; with `as_of`, the order as it was at that time.
-#[utoipa::path(get, path = "/orders/{id}/history", tag = "orders",
+#[utoipa::path(get, operation_id = "get_order_history", path = "/orders/{id}/history", tag = "orders",
     params(("id" = String, Path),
         ("as_of" = Option<String>, Query, format = DateTime, description = "A time in RFC 3339.")),
     responses((status = 200, body = HistoryOrOrder)), security(("bearer" = []), ("service_key" = [])))]

@@ -59,7 +59,7 @@ async fn page(
 }
 
 /// Orders: a customer's own, a seller's with their part, all for the staff.
-#[utoipa::path(get, path = "/orders", tag = "orders", params(ListParams),
+#[utoipa::path(get, operation_id = "list_orders", path = "/orders", tag = "orders", params(ListParams),
     responses((status = 200, body = OrderPageBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn list(State(api): State<Api>, Readers(actors): Readers, params: Params) -> Result<Response, Problem> {
     let (filter, request) = read_list(params)?;
@@ -72,7 +72,7 @@ async fn list(State(api): State<Api>, Readers(actors): Readers, params: Params) 
 }
 
 /// The orders of a user.
-#[utoipa::path(get, path = "/orders/user/{user_id}", tag = "orders",
+#[utoipa::path(get, operation_id = "list_orders_of_user", path = "/orders/user/{user_id}", tag = "orders",
     params(("user_id" = String, Path), ListParams),
     responses((status = 200, body = OrderPageBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn list_of_user(
@@ -89,7 +89,7 @@ async fn list_of_user(
 }
 
 /// Orders, for the staff.
-#[utoipa::path(get, path = "/admin/orders", tag = "admin", params(ListParams),
+#[utoipa::path(get, operation_id = "list_all_orders", path = "/admin/orders", tag = "admin", params(ListParams),
     responses((status = 200, body = OrderPageBody)), security(("bearer" = [])))]
 async fn list_for_staff(
     State(api): State<Api>,
@@ -101,7 +101,7 @@ async fn list_for_staff(
 }
 
 /// One order, by its id or its number.
-#[utoipa::path(get, path = "/orders/{id}", tag = "orders", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "get_order", path = "/orders/{id}", tag = "orders", params(("id" = String, Path)),
     responses((status = 200, body = OrderBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn get_order(
     State(api): State<Api>,
@@ -125,7 +125,7 @@ struct TrackingBody {
 }
 
 /// Where everything is: one view over all sellers and parcels.
-#[utoipa::path(get, path = "/orders/{id}/tracking", tag = "orders", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "get_order_tracking", path = "/orders/{id}/tracking", tag = "orders", params(("id" = String, Path)),
     responses((status = 200, body = TrackingBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn tracking(
     State(api): State<Api>,
@@ -176,7 +176,7 @@ impl TransitionsBody {
 }
 
 /// What an order may become now.
-#[utoipa::path(get, path = "/orders/{id}/transitions", tag = "orders", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "get_order_transitions", path = "/orders/{id}/transitions", tag = "orders", params(("id" = String, Path)),
     responses((status = 200, body = TransitionsBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn transitions(
     State(api): State<Api>,

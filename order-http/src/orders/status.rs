@@ -115,7 +115,7 @@ async fn refuse(api: &Api, id: OrderId, to: OrderStatus, actor: &Actor) -> Resul
 }
 
 /// Moves an order on. A seller moves their own part.
-#[utoipa::path(put, path = "/orders/{id}/status", tag = "orders", request_body = StatusBody,
+#[utoipa::path(put, operation_id = "set_order_status", path = "/orders/{id}/status", tag = "orders", request_body = StatusBody,
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = OrderBody)), security(("bearer" = []), ("service_key" = [])))]
 async fn set_status(

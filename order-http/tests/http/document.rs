@@ -39,19 +39,36 @@ fn routes(document: &Value) -> BTreeSet<String> {
 #[tokio::test]
 async fn the_document_lists_every_route_and_no_other() {
     let shop = Shop::open().await;
-    let expected: BTreeSet<String> =
-        ROUTES.split(['·', '\n']).map(|route| route.trim().to_owned()).filter(|route| !route.is_empty()).collect();
+    let expected: BTreeSet<String> = ROUTES
+        .split(['·', '\n'])
+        .map(|route| route.trim().to_owned())
+        .filter(|route| !route.is_empty())
+        .collect();
     let documented = routes(&shop.document);
     assert_eq!(documented, expected);
     let paths: BTreeSet<&str> = documented.iter().map(|route| route.split_once(' ').unwrap().1).collect();
     for path in paths {
         for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
             let call = shop.call(method.parse().unwrap(), "");
-            let concrete = path.replace("{id}", "00000000-0000-7000-8000-000000000000").replace("{item_id}", "x").replace("{sku}", "x").replace("{user_id}", "x");
-            let call = if let Some(below) = concrete.strip_prefix("/api/v1") { shop.call(method.parse().unwrap(), below) } else { drop(call); shop.call(method.parse().unwrap(), &concrete).outside() };
+            let concrete = path
+                .replace("{id}", "00000000-0000-7000-8000-000000000000")
+                .replace("{item_id}", "x")
+                .replace("{sku}", "x")
+                .replace("{user_id}", "x");
+            let call = if let Some(below) = concrete.strip_prefix("/api/v1") {
+                shop.call(method.parse().unwrap(), below)
+            } else {
+                drop(call);
+                shop.call(method.parse().unwrap(), &concrete).outside()
+            };
             let answer = call.send().await;
             let is_there = answer.status != 405 && answer.body["code"] != "no_route";
-            assert_eq!(is_there, documented.contains(&format!("{method} {path}")), "{method} {path}: {}", answer.status);
+            assert_eq!(
+                is_there,
+                documented.contains(&format!("{method} {path}")),
+                "{method} {path}: {}",
+                answer.status
+            );
         }
     }
 }
@@ -83,11 +100,18 @@ async fn the_document_is_sound() {
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id.to_owned()), "{id} is there twice");
             let problem = "/responses/default/content/application~1problem+json/schema/$ref";
-            assert_eq!(operation.pointer(problem), Some(&json!("#/components/schemas/Problem")), "{method} {path}");
+            assert_eq!(
+                operation.pointer(problem),
+                Some(&json!("#/components/schemas/Problem")),
+                "{method} {path}"
+            );
             for name in path.split('/').filter_map(|part| part.strip_prefix('{')) {
                 let parameters = operation["parameters"].as_array().unwrap();
                 let name = name.trim_end_matches('}');
-                assert!(parameters.iter().any(|one| one["name"] == name && one["in"] == "path"), "{method} {path}");
+                assert!(
+                    parameters.iter().any(|one| one["name"] == name && one["in"] == "path"),
+                    "{method} {path}"
+                );
             }
         }
     }
@@ -107,14 +131,18 @@ async fn the_committed_document_is_this_one() {
 }
 
 fn plain_engine() -> Engine {
-    Engine::builder(Arc::new(MemoryStore::default())).catalogue(Arc::new(MemoryCatalogue::default())).build().unwrap()
+    Engine::builder(Arc::new(MemoryStore::default()))
+        .catalogue(Arc::new(MemoryCatalogue::default()))
+        .build()
+        .unwrap()
 }
 
 async fn get(app: &Router, path: &str) -> (u16, String, String) {
     let request = Request::builder().method(Method::GET).uri(path).body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let header = |name: &str| headers.get(name).map_or_else(String::new, |value| value.to_str().unwrap().to_owned());
+    let header =
+        |name: &str| headers.get(name).map_or_else(String::new, |value| value.to_str().unwrap().to_owned());
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let kind = if header("location").is_empty() { header("content-type") } else { header("location") };
     (status, kind, String::from_utf8_lossy(&body).into_owned())

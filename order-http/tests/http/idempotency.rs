@@ -14,7 +14,9 @@ async fn many_equal_requests_place_one_order() {
     let shop = Shop::open().await;
     let requests = (0..64).map(|_| {
         let shop = shop.clone();
-        tokio::spawn(async move { shop.post("/orders").customer("ann").key("one").json(order_of_tea()).send().await.is(201) })
+        tokio::spawn(async move {
+            shop.post("/orders").customer("ann").key("one").json(order_of_tea()).send().await.is(201)
+        })
     });
     let requests: Vec<_> = requests.collect();
     let mut answers = HashSet::new();
@@ -33,7 +35,8 @@ async fn many_equal_requests_place_one_order() {
 #[tokio::test]
 async fn a_key_belongs_to_one_request_of_one_caller() {
     let shop = Shop::open().await;
-    let place = |customer: &str, body: &Value| shop.post("/orders").customer(customer).key("k").json(body.clone());
+    let place =
+        |customer: &str, body: &Value| shop.post("/orders").customer(customer).key("k").json(body.clone());
     let first = place("ann", &order_of_tea()).send().await.is(201);
     assert_eq!(first.header("idempotent-replayed"), None);
     let blanks = serde_json::to_string_pretty(&order_of_tea()).unwrap();
@@ -62,12 +65,27 @@ async fn what_moves_money_or_stock_is_done_once() {
     let reserve = json!({"items": [{"product_id": "RARE", "quantity": 1}]});
     for replayed in [None, Some("true")] {
         let refund = shop.post(&refunds).admin().key("r").json(body.clone()).send().await.is(201);
-        assert_eq!((&refund.body["refunded"]["amount"], refund.header("idempotent-replayed")), (&json!("1.00"), replayed));
-        let held = shop.post("/inventory/reservations").service().key("h").json(reserve.clone()).send().await.is(201);
+        assert_eq!(
+            (&refund.body["refunded"]["amount"], refund.header("idempotent-replayed")),
+            (&json!("1.00"), replayed)
+        );
+        let held = shop
+            .post("/inventory/reservations")
+            .service()
+            .key("h")
+            .json(reserve.clone())
+            .send()
+            .await
+            .is(201);
         assert_eq!(held.header("idempotent-replayed"), replayed);
-        let work = shop.put(&format!("/orders/{}/status", order.id())).admin().key("s").json(json!({"status": "processing"}));
+        let work = shop
+            .put(&format!("/orders/{}/status", order.id()))
+            .admin()
+            .key("s")
+            .json(json!({"status": "processing"}));
         assert_eq!(work.send().await.is(200).header("idempotent-replayed"), replayed);
-        let ship = shop.post(&format!("/orders/{}/shipments", order.id())).seller("north").key("p").json(json!({}));
+        let ship =
+            shop.post(&format!("/orders/{}/shipments", order.id())).seller("north").key("p").json(json!({}));
         assert_eq!(ship.send().await.is(201).header("idempotent-replayed"), replayed);
     }
     for key in ["", "x\u{e9}", &"x".repeat(256)] {

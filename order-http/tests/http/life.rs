@@ -7,18 +7,30 @@ use crate::shop::{Shop, address};
 async fn from_the_cart_to_the_last_refund() {
     let shop = Shop::open().await;
     let empty = shop.get("/cart").customer("ann").send().await.is(200);
-    assert_eq!((&empty.body["version"], &empty.body["totals"]["total"]["amount"]), (&json!(0), &json!("0.00")));
+    assert_eq!(
+        (&empty.body["version"], &empty.body["totals"]["total"]["amount"]),
+        (&json!(0), &json!("0.00"))
+    );
 
-    shop.post("/cart/items").guest("g-1").json(json!({"product_id": "CUP", "quantity": 1})).send().await.is(200);
-    let cart =
-        shop.post("/cart/items").customer("ann").json(json!({"product_id": "TEA", "quantity": 3, "seller_id": "north"}));
+    shop.post("/cart/items")
+        .guest("g-1")
+        .json(json!({"product_id": "CUP", "quantity": 1}))
+        .send()
+        .await
+        .is(200);
+    let cart = shop
+        .post("/cart/items")
+        .customer("ann")
+        .json(json!({"product_id": "TEA", "quantity": 3, "seller_id": "north"}));
     let tea = cart.send().await.is(200).body["items"][0]["id"].as_str().unwrap().to_owned();
-    let merged = shop.post("/cart/merge").customer("ann").json(json!({"guest_token": "g-1"})).send().await.is(200);
+    let merged =
+        shop.post("/cart/merge").customer("ann").json(json!({"guest_token": "g-1"})).send().await.is(200);
     assert_eq!(merged.body["items"].as_array().unwrap().len(), 2);
     let path = format!("/cart/items/{tea}");
     let cart = shop.put(&path).customer("ann").json(json!({"quantity": 2})).send().await.is(200);
     assert_eq!(cart.body["totals"]["total"], json!({"amount": "31.60", "currency": "EUR"}));
-    let quote = shop.post("/cart/quote").customer("ann").json(json!({"address": address()})).send().await.is(200);
+    let quote =
+        shop.post("/cart/quote").customer("ann").json(json!({"address": address()})).send().await.is(200);
     assert_eq!(quote.body["totals"]["total"]["amount"], "31.60");
 
     let body = json!({"shipping_address": address(), "payment": {"method": "card", "token": "sim_approve"},
@@ -50,14 +62,24 @@ async fn from_the_cart_to_the_last_refund() {
 /// Each seller ships its own part, the first one in two parcels.
 async fn ship_each(shop: &Shop, path: &str) {
     let order = shop.get(path).seller("north").send().await.is(200).body;
-    assert_eq!((order["items"].as_array().unwrap().len(), order.get("payment")), (1, None), "a seller sees their part");
+    assert_eq!(
+        (order["items"].as_array().unwrap().len(), order.get("payment")),
+        (1, None),
+        "a seller sees their part"
+    );
     assert_eq!(order["totals"]["total"]["amount"], "24.60");
     let one = json!({"items": [{"item_id": order["items"][0]["id"], "quantity": 1}], "carrier": "Post",
         "tracking_number": "N-1", "estimated_delivery": "2026-01-05"});
     let shipments = format!("{path}/shipments");
     let partly = shop.post(&shipments).seller("north").json(one.clone()).send().await.is(201);
     assert_eq!(partly.body["items"][0]["shipped_quantity"], 1);
-    shop.post(&shipments).seller("south").json(one).send().await.is_problem(422, "invalid").names("/items", "other_seller");
+    shop.post(&shipments)
+        .seller("south")
+        .json(one)
+        .send()
+        .await
+        .is_problem(422, "invalid")
+        .names("/items", "other_seller");
     shop.post(&shipments).seller("north").json(json!({})).send().await.is(201);
     let shipped = shop.put(&format!("{path}/status")).seller("south");
     let body = json!({"status": "shipped", "carrier": "Van", "tracking_number": "S-1",
@@ -80,9 +102,18 @@ async fn refund(shop: &Shop, path: &str, order: &Value) {
     assert_eq!(partly.body["payment_status"], "partially_refunded");
     assert_eq!(partly.body["refunded"], json!({"amount": "1.60", "currency": "EUR"}));
     let too_much = json!({"amount": {"amount": "30.01", "currency": "EUR"}});
-    shop.post(&refunds).admin().json(too_much).send().await.is_problem(422, "invalid").names("/amount", "out_of_range");
+    shop.post(&refunds)
+        .admin()
+        .json(too_much)
+        .send()
+        .await
+        .is_problem(422, "invalid")
+        .names("/amount", "out_of_range");
     let whole = shop.set_status(order, "refunded").await.is(200);
-    assert_eq!((&whole.body["status"], &whole.body["refunded"]["amount"]), (&json!("refunded"), &json!("31.60")));
+    assert_eq!(
+        (&whole.body["status"], &whole.body["refunded"]["amount"]),
+        (&json!("refunded"), &json!("31.60"))
+    );
     shop.post(&refunds).admin().send().await.is_problem(409, "nothing_to_refund");
     let payments = shop.get(&format!("{path}/payments")).customer("ann").send().await.is(200);
     assert_eq!(payments.body["items"][0]["refunded"]["amount"], "31.60");
@@ -104,7 +135,8 @@ async fn look_back(shop: &Shop, path: &str, placed: &Value) {
     let staff = shop.get(&format!("{path}/history")).admin().send().await.is(200);
     assert!(staff.body.to_string().contains("boss"));
 
-    let then = shop.get(&format!("{path}/history?as_of=2026-01-01T00:00:30Z")).customer("ann").send().await.is(200);
+    let then =
+        shop.get(&format!("{path}/history?as_of=2026-01-01T00:00:30Z")).customer("ann").send().await.is(200);
     assert_eq!(then.body, *placed);
     let path = format!("{path}/history?as_of=2025-12-31T23:59:59Z");
     shop.get(&path).customer("ann").send().await.is_problem(404, "not_found");
@@ -151,20 +183,38 @@ async fn a_declined_order_is_paid_again_or_cancelled() {
     assert_eq!((&paid.body["status"], &paid.body["payment_status"]), (&json!("paid"), &json!("paid")));
     let list = shop.get(&path).customer("ann").send().await.is(200);
     let declined = &list.body["items"][0];
-    assert_eq!((&declined["status"], &declined["operations"][0]["decline_code"]), (&json!("declined"), &json!("card_declined")));
+    assert_eq!(
+        (&declined["status"], &declined["operations"][0]["decline_code"]),
+        (&json!("declined"), &json!("card_declined"))
+    );
     shop.post(&path).customer("ann").json(again).send().await.is_problem(409, "nothing_owed");
     let elsewhere = json!({"method": "card", "provider": "nobody"});
-    shop.post(&path).customer("ann").json(elsewhere).send().await.is_problem(422, "invalid").names("/provider", "unknown_provider");
+    shop.post(&path)
+        .customer("ann")
+        .json(elsewhere)
+        .send()
+        .await
+        .is_problem(422, "invalid")
+        .names("/provider", "unknown_provider");
 
     let cancel = format!("/orders/{}/cancel", order.id());
     let one = json!({"items": [{"item_id": order.body["items"][0]["id"], "quantity": 1}], "reason": "one is enough"});
     let partly = shop.post(&cancel).customer("ann").json(one).send().await.is(200);
-    assert_eq!((&partly.body["status"], &partly.body["refunded"]["amount"]), (&json!("paid"), &json!("12.30")));
+    assert_eq!(
+        (&partly.body["status"], &partly.body["refunded"]["amount"]),
+        (&json!("paid"), &json!("12.30"))
+    );
     assert_eq!(partly.body["items"][0]["cancelled_quantity"], 1);
     let whole = shop.delete(&format!("/orders/{}", order.id())).customer("ann").send().await.is(200);
-    assert_eq!((&whole.body["status"], &whole.body["refunded"]["amount"]), (&json!("cancelled"), &json!("24.60")));
+    assert_eq!(
+        (&whole.body["status"], &whole.body["refunded"]["amount"]),
+        (&json!("cancelled"), &json!("24.60"))
+    );
     let again = shop.set_status(&order.body, "cancelled").await.is_problem(409, "illegal_transition");
-    assert_eq!((&again.body["from"], &again.body["to"], &again.body["allowed"]), (&json!("cancelled"), &json!("cancelled"), &json!([])));
+    assert_eq!(
+        (&again.body["from"], &again.body["to"], &again.body["allowed"]),
+        (&json!("cancelled"), &json!("cancelled"), &json!([]))
+    );
     let stock = shop.get("/inventory/stock/TEA").service().send().await.is(200).body;
     assert_eq!((&stock["available"], &stock["sold"]), (&json!(100), &json!(0)));
 }
@@ -185,7 +235,11 @@ async fn what_is_set_aside_is_captured_or_given_up() {
     assert_eq!(partly.body["payment_status"], "partially_paid");
     let paid = shop.post(&format!("/payments/{payment}/capture")).admin().send().await.is(200);
     assert_eq!((&paid.body["status"], &paid.body["payment_status"]), (&json!("paid"), &json!("paid")));
-    shop.post(&format!("/payments/{payment}/capture")).admin().send().await.is_problem(409, "nothing_to_capture");
+    shop.post(&format!("/payments/{payment}/capture"))
+        .admin()
+        .send()
+        .await
+        .is_problem(409, "nothing_to_capture");
     shop.post(&format!("/payments/{payment}/void")).admin().send().await.is_problem(409, "nothing_to_void");
 
     let payment = place("bob").await;
@@ -213,17 +267,27 @@ async fn cash_is_recorded_when_it_comes() {
 #[tokio::test]
 async fn services_hold_and_sell_stock() {
     let shop = Shop::open().await;
-    let wanted = json!({"items": [{"product_id": "RARE", "quantity": 1}, {"product_id": "TEA", "quantity": 2}]});
+    let wanted =
+        json!({"items": [{"product_id": "RARE", "quantity": 1}, {"product_id": "TEA", "quantity": 2}]});
     let check = shop.post("/inventory/check").service().json(wanted.clone()).send().await.is(200);
     assert_eq!(check.body, json!({"available": true, "shortages": []}));
     let mut body = wanted.clone();
     body["lifetime_seconds"] = json!(60);
     body["customer_id"] = json!("ann");
     let held = shop.post("/inventory/reservations").service().json(body).send().await.is(201);
-    assert_eq!((&held.body["status"], &held.body["expires_at"]), (&json!("active"), &json!("2026-01-01T00:01:00Z")));
+    assert_eq!(
+        (&held.body["status"], &held.body["expires_at"]),
+        (&json!("active"), &json!("2026-01-01T00:01:00Z"))
+    );
     let check = shop.post("/inventory/check").service().json(wanted.clone()).send().await.is(200);
     assert_eq!(check.body["shortages"], json!([{"product_id": "RARE", "requested": 1, "available": 0}]));
-    let refused = shop.post("/inventory/reservations").service().json(wanted).send().await.is_problem(409, "out_of_stock");
+    let refused = shop
+        .post("/inventory/reservations")
+        .service()
+        .json(wanted)
+        .send()
+        .await
+        .is_problem(409, "out_of_stock");
     assert_eq!(refused.body["shortages"], json!([{"product_id": "RARE", "requested": 1, "available": 0}]));
     let path = format!("/inventory/reservations/{}", held.id());
     assert_eq!(shop.get(&path).service().send().await.is(200).body, held.body);
@@ -231,7 +295,12 @@ async fn services_hold_and_sell_stock() {
         let sold = shop.post(&format!("{path}/confirm")).service().send().await.is(200);
         assert_eq!(sold.body["status"], "confirmed");
     }
-    shop.post(&format!("{path}/release")).service().json(json!({})).send().await.is_problem(409, "reservation_ended");
+    shop.post(&format!("{path}/release"))
+        .service()
+        .json(json!({}))
+        .send()
+        .await
+        .is_problem(409, "reservation_ended");
     let stock = shop.get("/inventory/stock/RARE").admin().send().await.is(200).body;
     assert_eq!((&stock["on_hand"], &stock["reserved"], &stock["sold"]), (&json!(0), &json!(0), &json!(1)));
 
@@ -241,7 +310,12 @@ async fn services_hold_and_sell_stock() {
     let order = shop.order("bob", &[("RARE", 4)], "sim_action").await.is(201);
     let less = json!({"by": -2, "reason": "lost", "location": "attic"});
     shop.post("/inventory/stock/RARE/adjust").service().json(less).send().await.is_problem(409, "stock_held");
-    let hold = shop.engine.orders().get(order.id().parse().unwrap(), &order_core::order::Actor::Engine).await.unwrap();
+    let hold = shop
+        .engine
+        .orders()
+        .get(order.id().parse().unwrap(), &order_core::order::Actor::Engine)
+        .await
+        .unwrap();
     let path = format!("/inventory/reservations/{}/release", hold.hold.unwrap().reservation_id);
     shop.post(&path).service().send().await.is_problem(409, "order_reservation");
 }

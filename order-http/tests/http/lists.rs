@@ -52,7 +52,8 @@ async fn filters_and_owners() {
         let call = if admin { call.admin() } else { call.customer("ann") };
         ids(&call.send().await.is(200).body).into_iter().collect::<HashSet<_>>()
     };
-    let set = |answers: &[&crate::shop::Answer]| answers.iter().map(|answer| answer.id()).collect::<HashSet<_>>();
+    let set =
+        |answers: &[&crate::shop::Answer]| answers.iter().map(|answer| answer.id()).collect::<HashSet<_>>();
     assert_eq!(list("/orders", false).await, set(&[&tea, &cup]));
     assert_eq!(list("/orders", true).await, set(&[&tea, &cup, &both]));
     assert_eq!(list("/admin/orders?user_id=bob", true).await, set(&[&both]));
@@ -62,7 +63,10 @@ async fn filters_and_owners() {
     assert_eq!(list("/orders?seller_id=north", true).await, set(&[&tea, &both]));
     assert_eq!(list("/orders?start_date=2026-01-02", true).await, set(&[&cup, &both]));
     assert_eq!(list("/orders?end_date=2026-01-01", true).await, set(&[&tea]));
-    assert_eq!(list("/orders?start_date=2026-01-01T00:00:00Z&end_date=2026-01-01T00:00:00Z", true).await, set(&[&tea]));
+    assert_eq!(
+        list("/orders?start_date=2026-01-01T00:00:00Z&end_date=2026-01-01T00:00:00Z", true).await,
+        set(&[&tea])
+    );
     assert_eq!(list("/orders?start_date=2026-01-02T01:00:00+01:00", true).await, set(&[&cup, &both]));
     assert_eq!(list("/orders?q=cup", true).await, set(&[&cup, &both]));
     let mine = shop.get("/orders").seller("south").send().await.is(200).body;

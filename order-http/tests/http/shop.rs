@@ -11,25 +11,28 @@ use order_core::gateway::Product;
 use order_core::id::{ProductId, ProviderId, SellerId};
 use order_core::memory::{MemoryCatalogue, MemoryStore, SimulatedGateway};
 use order_core::money::{Currency, Money};
-use order_core::time::{Clock, ManualClock};
+use order_core::time::ManualClock;
 use order_http::{Api, JwtAuthenticator, ServiceKeys, openapi_json, router};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-pub const SECRET: &str = "a secret for tests, of 32 bytes or more";
-pub const SERVICE_KEY: &str = "the warehouse's long random key";
+pub(crate) const SECRET: &str = "a secret for tests, of 32 bytes or more";
+pub(crate) const SERVICE_KEY: &str = "the warehouse's long random key";
 
 #[derive(Debug, Clone)]
-pub struct Shop {
-    pub app: Router,
-    pub engine: Engine,
-    pub clock: Arc<ManualClock>,
-    pub gateway: Arc<SimulatedGateway>,
-    pub catalogue: Arc<MemoryCatalogue>,
-    pub document: Arc<Value>,
+pub(crate) struct Shop {
+    pub(crate) app: Router,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) gateway: Arc<SimulatedGateway>,
+    pub(crate) document: Arc<Value>,
 }
 
-pub fn engine(clock: &Arc<ManualClock>, catalogue: &Arc<MemoryCatalogue>, gateway: &Arc<SimulatedGateway>) -> Engine {
+pub(crate) fn engine(
+    clock: &Arc<ManualClock>,
+    catalogue: &Arc<MemoryCatalogue>,
+    gateway: &Arc<SimulatedGateway>,
+) -> Engine {
     Engine::builder(Arc::new(MemoryStore::default()))
         .catalogue(catalogue.clone())
         .payment_gateway(ProviderId::new("simulated").unwrap(), gateway.clone())
@@ -38,7 +41,7 @@ pub fn engine(clock: &Arc<ManualClock>, catalogue: &Arc<MemoryCatalogue>, gatewa
         .unwrap()
 }
 
-pub fn api(engine: &Engine, clock: &Arc<ManualClock>) -> Api {
+pub(crate) fn api(engine: &Engine, clock: &Arc<ManualClock>) -> Api {
     let tokens = JwtAuthenticator::hs256(SECRET)
         .unwrap()
         .or_secret("an older secret")
@@ -58,45 +61,56 @@ pub fn api(engine: &Engine, clock: &Arc<ManualClock>) -> Api {
 
 impl Shop {
     /// A shop with 100 of everything.
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let product = |id: &str, seller: &str, minor| {
             let price = Money::from_minor(minor, Currency::EUR);
-            Product::new(ProductId::new(id).unwrap(), id.to_lowercase(), SellerId::new(seller).unwrap(), price)
+            Product::new(
+                ProductId::new(id).unwrap(),
+                id.to_lowercase(),
+                SellerId::new(seller).unwrap(),
+                price,
+            )
         };
-        let products = [product("TEA", "north", 1230), product("CUP", "south", 700), product("RARE", "north", 5000)];
+        let products =
+            [product("TEA", "north", 1230), product("CUP", "south", 700), product("RARE", "north", 5000)];
         let clock = Arc::new(ManualClock::default());
         let catalogue: Arc<MemoryCatalogue> = Arc::new(products.into_iter().collect());
         let gateway = Arc::new(SimulatedGateway::default());
         let engine = engine(&clock, &catalogue, &gateway);
         let api = api(&engine, &clock);
         let document = Arc::new(serde_json::from_str(&openapi_json(&api)).unwrap());
-        let shop = Self { app: router(api), engine, clock, gateway, catalogue, document };
+        let shop = Self { app: router(api), engine, clock, gateway, document };
         for (sku, units) in [("TEA", 100), ("CUP", 100), ("RARE", 1)] {
-            shop.put(&format!("/inventory/stock/{sku}")).service().json(json!({"on_hand": units})).send().await.is(200);
+            shop.put(&format!("/inventory/stock/{sku}"))
+                .service()
+                .json(json!({"on_hand": units}))
+                .send()
+                .await
+                .is(200);
         }
         shop
     }
 
-    pub fn get(&self, path: &str) -> Call<'_> {
+    pub(crate) fn get(&self, path: &str) -> Call<'_> {
         self.call(Method::GET, path)
     }
-    pub fn post(&self, path: &str) -> Call<'_> {
+    pub(crate) fn post(&self, path: &str) -> Call<'_> {
         self.call(Method::POST, path)
     }
-    pub fn put(&self, path: &str) -> Call<'_> {
+    pub(crate) fn put(&self, path: &str) -> Call<'_> {
         self.call(Method::PUT, path)
     }
-    pub fn delete(&self, path: &str) -> Call<'_> {
+    pub(crate) fn delete(&self, path: &str) -> Call<'_> {
         self.call(Method::DELETE, path)
     }
 
     /// A request below the prefix.
-    pub fn call(&self, method: Method, path: &str) -> Call<'_> {
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call<'_> {
         Call { shop: self, method, path: format!("/api/v1{path}"), headers: Vec::new(), body: Vec::new() }
     }
 
     /// Places an order of `items`, each a product and how many.
-    pub async fn order(&self, customer: &str, items: &[(&str, u32)], token: &str) -> Answer {
+    pub(crate) async fn order(&self, customer: &str, items: &[(&str, u32)], token: &str) -> Answer {
         let items: Vec<Value> =
             items.iter().map(|(id, units)| json!({"product_id": id, "quantity": units})).collect();
         let body = json!({"items": items, "shipping_address": address(), "payment": {"method": "card", "token": token}});
@@ -104,19 +118,20 @@ impl Shop {
     }
 
     /// The status, as the staff sets it.
-    pub async fn set_status(&self, order: &Value, status: &str) -> Answer {
+    pub(crate) async fn set_status(&self, order: &Value, status: &str) -> Answer {
         let path = format!("/orders/{}/status", order["id"].as_str().unwrap());
         self.put(&path).admin().json(json!({"status": status})).send().await
     }
 }
 
-pub fn address() -> Value {
+pub(crate) fn address() -> Value {
     json!({"line1": "12 Harbour Street", "city": "Cork", "postal_code": "T12 X70A", "country": "IE"})
 }
 
 /// A token of a user, with more claims.
-pub fn token(user: &str, more: Value) -> String {
-    let mut claims = json!({"sub": user, "exp": 1_767_225_600 + 3600, "iss": "tests", "aud": ["orders", "more"]});
+pub(crate) fn token(user: &str, more: Value) -> String {
+    let mut claims =
+        json!({"sub": user, "exp": 1_767_225_600 + 10 * 86_400, "iss": "tests", "aud": ["orders", "more"]});
     for (name, value) in more.as_object().unwrap() {
         claims[name] = value.clone();
     }
@@ -124,7 +139,7 @@ pub fn token(user: &str, more: Value) -> String {
 }
 
 #[derive(Debug, Clone)]
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     shop: &'a Shop,
     method: Method,
     path: String,
@@ -133,50 +148,50 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
-    pub fn bearer(self, token: &str) -> Self {
+    pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", format!("Bearer {token}"))
     }
-    pub fn customer(self, user: &str) -> Self {
+    pub(crate) fn customer(self, user: &str) -> Self {
         self.bearer(&token(user, json!({})))
     }
-    pub fn admin(self) -> Self {
+    pub(crate) fn admin(self) -> Self {
         self.bearer(&token("boss", json!({"roles": ["admin"]})))
     }
-    pub fn seller(self, seller: &str) -> Self {
+    pub(crate) fn seller(self, seller: &str) -> Self {
         self.bearer(&token("clerk", json!({"roles": ["seller"], "seller_id": seller})))
     }
-    pub fn service(self) -> Self {
+    pub(crate) fn service(self) -> Self {
         self.header("x-service-key", SERVICE_KEY)
     }
-    pub fn guest(self, guest: &str) -> Self {
+    pub(crate) fn guest(self, guest: &str) -> Self {
         self.header("x-guest-token", guest)
     }
-    pub fn key(self, key: &str) -> Self {
+    pub(crate) fn key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
     }
-    pub fn json(self, body: Value) -> Self {
+    pub(crate) fn json(self, body: Value) -> Self {
         self.raw(body.to_string())
     }
-    pub fn raw(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn raw(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", "application/json")
     }
     /// A body without its type.
-    pub fn bare(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn bare(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
     /// Outside of the prefix.
-    pub fn outside(mut self) -> Self {
+    pub(crate) fn outside(mut self) -> Self {
         self.path = self.path.split_off("/api/v1".len());
         self
     }
 
-    pub async fn send(self) -> Answer {
+    pub(crate) async fn send(self) -> Answer {
         let mut request = Request::builder().method(self.method.clone()).uri(&self.path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -185,9 +200,15 @@ impl Call<'_> {
         let response = self.shop.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let is_json = parts.headers.get("content-type").is_some_and(|kind| kind.to_str().unwrap().contains("json"));
+        let is_json =
+            parts.headers.get("content-type").is_some_and(|kind| kind.to_str().unwrap().contains("json"));
         let body = if is_json { serde_json::from_slice(&bytes).unwrap() } else { Value::Null };
-        let answer = Answer { call: format!("{} {}", self.method, self.path), status: parts.status.as_u16(), headers: parts.headers, body };
+        let answer = Answer {
+            call: format!("{} {}", self.method, self.path),
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        };
         let path = self.path.split('?').next().unwrap().to_owned();
         answer.check(&self.shop.document, &self.method, &path);
         answer
@@ -195,24 +216,24 @@ impl Call<'_> {
 }
 
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub call: String,
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) call: String,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     /// Asserts a status.
     #[track_caller]
-    pub fn is(self, status: u16) -> Self {
+    pub(crate) fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {:#}", self.call, self.body);
         self
     }
 
     /// Asserts a problem.
     #[track_caller]
-    pub fn is_problem(self, status: u16, code: &str) -> Self {
+    pub(crate) fn is_problem(self, status: u16, code: &str) -> Self {
         let answer = self.is(status);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.call);
         assert_eq!(answer.body["code"], code, "{}: {:#}", answer.call, answer.body);
@@ -224,18 +245,18 @@ impl Answer {
 
     /// Asserts that a problem names a field.
     #[track_caller]
-    pub fn names(self, pointer: &str, code: &str) -> Self {
+    pub(crate) fn names(self, pointer: &str, code: &str) -> Self {
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
         let is_named = errors.iter().any(|error| error["pointer"] == pointer && error["code"] == code);
         assert!(is_named, "{}: no {code} at {pointer:?} in {errors:#?}", self.call);
         self
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.body["id"].as_str().unwrap().to_owned()
     }
 
@@ -258,14 +279,16 @@ impl Answer {
         let mut schema = content["schema"].clone();
         schema["components"] = document["components"].clone();
         let validator = jsonschema::draft202012::new(&schema).unwrap();
-        let errors: Vec<String> =
-            validator.iter_errors(&self.body).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&self.body)
+            .map(|error| format!("{} at {}", error, error.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{} {}: {errors:#?}\n{:#}", self.call, self.status, self.body);
     }
 }
 
 /// The operation of a request: paths without parameters come first.
-pub fn find_operation<'a>(document: &'a Value, method: &Method, path: &str) -> Option<&'a Value> {
+pub(crate) fn find_operation<'a>(document: &'a Value, method: &Method, path: &str) -> Option<&'a Value> {
     let segments: Vec<&str> = path.split('/').collect();
     let matches = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
@@ -277,8 +300,4 @@ pub fn find_operation<'a>(document: &'a Value, method: &Method, path: &str) -> O
     templates.sort_by_key(|(template, _)| template.matches('{').count());
     let name = method.as_str().to_lowercase();
     templates.first().and_then(|(_, item)| item.get(&name))
-}
-
-pub fn start() -> order_core::time::Timestamp {
-    ManualClock::default().now()
 }

@@ -17,7 +17,12 @@ async fn a_stale_write_to_a_cart_is_refused() {
     for tag in ["2", "\"2", "\"1\", \"2\"", "", "**"] {
         add(tag).send().await.is_problem(400, "invalid").names("/If-Match", "malformed");
     }
-    shop.delete("/cart").customer("ann").header("if-match", "\"1\"").send().await.is_problem(412, "stale_version");
+    shop.delete("/cart")
+        .customer("ann")
+        .header("if-match", "\"1\"")
+        .send()
+        .await
+        .is_problem(412, "stale_version");
     shop.delete("/cart").customer("ann").header("if-match", "\"2\"").send().await.is(200);
 }
 
@@ -30,7 +35,10 @@ async fn a_stale_write_to_an_order_is_refused() {
     let path = format!("/orders/{}", order.id());
     assert_eq!(shop.get(&path).customer("ann").send().await.header("etag"), Some(tag.as_str()));
     let work = |tag: &str| {
-        shop.put(&format!("{path}/status")).admin().header("if-match", tag).json(json!({"status": "processing"}))
+        shop.put(&format!("{path}/status"))
+            .admin()
+            .header("if-match", tag)
+            .json(json!({"status": "processing"}))
     };
     work("\"1\"").send().await.is_problem(412, "stale_version");
     let changed = work(&tag).send().await.is(200);
