@@ -81,7 +81,7 @@ async fn who_may_do_what() {
             }
             by(call, who).send().await
         };
-        let unknown = send(Nobody).await.is_problem(401, "unauthenticated");
+        let unknown = send(Nobody).await.problem(401, "unauthenticated");
         assert_eq!(unknown.header("www-authenticate"), Some("Bearer"));
         for (who, status) in [Stranger, OtherSeller, Seller, Service, Owner, Admin].map(|who| {
             let place = [Owner, Stranger, Seller, OtherSeller, Admin, Service]
@@ -111,7 +111,7 @@ async fn tokens_are_checked() {
     let get = async |token: &str| shop.get("/cart").bearer(token).send().await;
     let good = token("ann", json!({}));
     get(&good).await.is(200);
-    let refused = get("nonsense").await.is_problem(401, "invalid_credentials");
+    let refused = get("nonsense").await.problem(401, "invalid_credentials");
     assert_eq!(refused.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
     let claims = |changes: Value| token("ann", changes);
     for bad in [
@@ -131,7 +131,7 @@ async fn tokens_are_checked() {
         good.replacen('.', "", 1),
         String::new(),
     ] {
-        get(&bad).await.is_problem(401, "invalid_credentials");
+        get(&bad).await.problem(401, "invalid_credentials");
     }
     for good in [
         claims(json!({"exp": 1_767_225_600 - 29})),
@@ -141,29 +141,25 @@ async fn tokens_are_checked() {
     ] {
         get(&good).await.is(200);
     }
-    get(&claims(json!({"roles": ["wizard"]}))).await.is_problem(403, "forbidden");
-    get(&claims(json!({"roles": []}))).await.is_problem(403, "forbidden");
-    shop.get("/cart")
-        .header("authorization", "Basic YTpi")
-        .send()
-        .await
-        .is_problem(401, "invalid_credentials");
-    shop.get("/cart").header("authorization", "Bearer").send().await.is_problem(401, "invalid_credentials");
-    shop.get("/orders").header("x-service-key", "guess").send().await.is_problem(401, "invalid_credentials");
+    get(&claims(json!({"roles": ["wizard"]}))).await.problem(403, "forbidden");
+    get(&claims(json!({"roles": []}))).await.problem(403, "forbidden");
+    shop.get("/cart").header("authorization", "Basic YTpi").send().await.problem(401, "invalid_credentials");
+    shop.get("/cart").header("authorization", "Bearer").send().await.problem(401, "invalid_credentials");
+    shop.get("/orders").header("x-service-key", "guess").send().await.problem(401, "invalid_credentials");
 
     let claims = json!({"sub": "ann", "exp": 1_767_230_000, "iss": "tests", "aud": "orders"});
     let with = |algorithm, secret: &str| {
         encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
     };
     get(&with(Algorithm::HS256, "an older secret")).await.is(200);
-    get(&with(Algorithm::HS256, "another secret")).await.is_problem(401, "invalid_credentials");
-    get(&with(Algorithm::HS384, SECRET)).await.is_problem(401, "invalid_credentials");
+    get(&with(Algorithm::HS256, "another secret")).await.problem(401, "invalid_credentials");
+    get(&with(Algorithm::HS384, SECRET)).await.problem(401, "invalid_credentials");
     // {"alg":"none"}
     let (_, rest) = good.split_once('.').unwrap();
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", rest.split_once('.').unwrap().0);
-    get(&unsigned).await.is_problem(401, "invalid_credentials");
+    get(&unsigned).await.problem(401, "invalid_credentials");
     shop.clock.advance(Duration::days(11));
-    get(&good).await.is_problem(401, "invalid_credentials");
+    get(&good).await.problem(401, "invalid_credentials");
 }
 
 #[tokio::test]
@@ -173,20 +169,20 @@ async fn carts_and_orders_belong_to_somebody() {
     let add = || shop.post("/cart/items").json(item.clone());
     let cart = add().customer("ann").send().await.is(200);
     let line = format!("/cart/items/{}", cart.body["items"][0]["id"].as_str().unwrap());
-    shop.delete(&line).customer("bob").send().await.is_problem(404, "not_found");
+    shop.delete(&line).customer("bob").send().await.problem(404, "not_found");
     add().guest("g-1").send().await.is(200);
     assert!(shop.get("/cart").guest("g-2").send().await.is(200).body["items"].as_array().unwrap().is_empty());
-    shop.get("/cart").guest("").send().await.is_problem(400, "invalid").names("/X-Guest-Token", "invalid_id");
+    shop.get("/cart").guest("").send().await.problem(400, "invalid").names("/X-Guest-Token", "invalid_id");
     // Whoever is known is no guest.
     assert_eq!(shop.get("/cart").customer("ann").guest("g-1").send().await.body["id"], cart.body["id"]);
-    shop.get("/orders").guest("g-1").send().await.is_problem(401, "unauthenticated");
+    shop.get("/orders").guest("g-1").send().await.problem(401, "unauthenticated");
 
     // The staff buys like everybody else.
     let body = json!({"items": [item], "shipping_address": address(), "payment": {"method": "card", "token": "sim_approve"}});
     let bought = shop.post("/orders").admin().json(body).send().await.is(201);
     assert_eq!(bought.body["user_id"], "boss");
-    shop.get("/orders?user_id=ann").customer("bob").send().await.is_problem(403, "forbidden");
-    shop.get("/orders?seller_id=south").seller("north").send().await.is_problem(403, "forbidden");
+    shop.get("/orders?user_id=ann").customer("bob").send().await.problem(403, "forbidden");
+    shop.get("/orders?seller_id=south").seller("north").send().await.problem(403, "forbidden");
 
     // Who sells and buys sees both.
     let both = token("clerk", json!({"roles": ["customer", "seller"], "seller_id": "north"}));
@@ -215,7 +211,7 @@ async fn carts_and_orders_belong_to_somebody() {
         let path = format!("/orders/{}/status", bought.id());
         shop.put(&path).seller("north").json(json!({"status": status, "seller_id": seller}))
     };
-    status("processing", "south").send().await.is_problem(403, "forbidden");
+    status("processing", "south").send().await.problem(403, "forbidden");
     status("processing", "north").send().await.is(200);
     for forbidden in ["paid", "refunded", "cancelled"] {
         let path = format!("/orders/{}/status", bought.id());
@@ -224,6 +220,6 @@ async fn carts_and_orders_belong_to_somebody() {
             .json(json!({"status": forbidden}))
             .send()
             .await
-            .is_problem(403, "forbidden");
+            .problem(403, "forbidden");
     }
 }

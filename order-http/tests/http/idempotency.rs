@@ -44,7 +44,7 @@ async fn a_key_belongs_to_one_request_of_one_caller() {
     assert_eq!((&same.body, same.header("idempotent-replayed")), (&first.body, Some("true")));
     let mut other = order_of_tea();
     other["items"][0]["quantity"] = json!(2);
-    place("ann", &other).send().await.is_problem(422, "idempotency_key_reused");
+    place("ann", &other).send().await.problem(422, "idempotency_key_reused");
     let stranger = place("bob", &order_of_tea()).send().await.is(201);
     assert_ne!(stranger.id(), first.id());
 
@@ -53,7 +53,7 @@ async fn a_key_belongs_to_one_request_of_one_caller() {
     assert_eq!(place("ann", &order_of_tea()).send().await.is(201).body, first.body);
     // The same key for another route is another request.
     let cancel = shop.post(&format!("/orders/{}/cancel", first.id())).customer("ann").key("k");
-    cancel.send().await.is_problem(422, "idempotency_key_reused");
+    cancel.send().await.problem(422, "idempotency_key_reused");
 }
 
 #[tokio::test]
@@ -84,12 +84,12 @@ async fn what_moves_money_or_stock_is_done_once() {
             .key("s")
             .json(json!({"status": "processing"}));
         assert_eq!(work.send().await.is(200).header("idempotent-replayed"), replayed);
-        let ship =
+        let parcel =
             shop.post(&format!("/orders/{}/shipments", order.id())).seller("north").key("p").json(json!({}));
-        assert_eq!(ship.send().await.is(201).header("idempotent-replayed"), replayed);
+        assert_eq!(parcel.send().await.is(201).header("idempotent-replayed"), replayed);
     }
     for key in ["", "x\u{e9}", &"x".repeat(256)] {
         let refused = shop.post(&refunds).admin().key(key).json(body.clone()).send().await;
-        refused.is_problem(400, "invalid").names("/Idempotency-Key", "invalid_key");
+        refused.problem(400, "invalid").names("/Idempotency-Key", "invalid_key");
     }
 }

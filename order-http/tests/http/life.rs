@@ -78,7 +78,7 @@ async fn ship_each(shop: &Shop, path: &str) {
         .json(one)
         .send()
         .await
-        .is_problem(422, "invalid")
+        .problem(422, "invalid")
         .names("/items", "other_seller");
     shop.post(&shipments).seller("north").json(json!({})).send().await.is(201);
     let shipped = shop.put(&format!("{path}/status")).seller("south");
@@ -107,14 +107,14 @@ async fn refund(shop: &Shop, path: &str, order: &Value) {
         .json(too_much)
         .send()
         .await
-        .is_problem(422, "invalid")
+        .problem(422, "invalid")
         .names("/amount", "out_of_range");
     let whole = shop.set_status(order, "refunded").await.is(200);
     assert_eq!(
         (&whole.body["status"], &whole.body["refunded"]["amount"]),
         (&json!("refunded"), &json!("31.60"))
     );
-    shop.post(&refunds).admin().send().await.is_problem(409, "nothing_to_refund");
+    shop.post(&refunds).admin().send().await.problem(409, "nothing_to_refund");
     let payments = shop.get(&format!("{path}/payments")).customer("ann").send().await.is(200);
     assert_eq!(payments.body["items"][0]["refunded"]["amount"], "31.60");
     assert_eq!(payments.body["items"][0]["operations"].as_array().unwrap().len(), 3);
@@ -139,7 +139,7 @@ async fn look_back(shop: &Shop, path: &str, placed: &Value) {
         shop.get(&format!("{path}/history?as_of=2026-01-01T00:00:30Z")).customer("ann").send().await.is(200);
     assert_eq!(then.body, *placed);
     let path = format!("{path}/history?as_of=2025-12-31T23:59:59Z");
-    shop.get(&path).customer("ann").send().await.is_problem(404, "not_found");
+    shop.get(&path).customer("ann").send().await.problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -187,14 +187,14 @@ async fn a_declined_order_is_paid_again_or_cancelled() {
         (&declined["status"], &declined["operations"][0]["decline_code"]),
         (&json!("declined"), &json!("card_declined"))
     );
-    shop.post(&path).customer("ann").json(again).send().await.is_problem(409, "nothing_owed");
+    shop.post(&path).customer("ann").json(again).send().await.problem(409, "nothing_owed");
     let elsewhere = json!({"method": "card", "provider": "nobody"});
     shop.post(&path)
         .customer("ann")
         .json(elsewhere)
         .send()
         .await
-        .is_problem(422, "invalid")
+        .problem(422, "invalid")
         .names("/provider", "unknown_provider");
 
     let cancel = format!("/orders/{}/cancel", order.id());
@@ -210,7 +210,7 @@ async fn a_declined_order_is_paid_again_or_cancelled() {
         (&whole.body["status"], &whole.body["refunded"]["amount"]),
         (&json!("cancelled"), &json!("24.60"))
     );
-    let again = shop.set_status(&order.body, "cancelled").await.is_problem(409, "illegal_transition");
+    let again = shop.set_status(&order.body, "cancelled").await.problem(409, "illegal_transition");
     assert_eq!(
         (&again.body["from"], &again.body["to"], &again.body["allowed"]),
         (&json!("cancelled"), &json!("cancelled"), &json!([]))
@@ -239,8 +239,8 @@ async fn what_is_set_aside_is_captured_or_given_up() {
         .admin()
         .send()
         .await
-        .is_problem(409, "nothing_to_capture");
-    shop.post(&format!("/payments/{payment}/void")).admin().send().await.is_problem(409, "nothing_to_void");
+        .problem(409, "nothing_to_capture");
+    shop.post(&format!("/payments/{payment}/void")).admin().send().await.problem(409, "nothing_to_void");
 
     let payment = place("bob").await;
     let void = shop.post(&format!("/payments/{payment}/void")).admin().json(json!({"reason": "a mistake"}));
@@ -254,14 +254,14 @@ async fn cash_is_recorded_when_it_comes() {
     let order = shop.post("/orders").customer("ann").json(body).send().await.is(201).body;
     assert_eq!((&order["status"], &order["payment_status"]), (&json!("confirmed"), &json!("pending")));
     for status in ["pending", "confirmed"] {
-        let refused = shop.set_status(&order, status).await.is_problem(409, "illegal_transition");
+        let refused = shop.set_status(&order, status).await.problem(409, "illegal_transition");
         assert_eq!(refused.body["allowed"], json!(["paid", "processing", "cancelled"]));
     }
     let path = format!("/orders/{}/transitions", order["id"].as_str().unwrap());
     let moves = shop.get(&path).customer("ann").send().await.is(200).body;
     assert_eq!(moves["allowed"][0], json!({"by": "pay", "to": "paid"}));
     assert_eq!(shop.set_status(&order, "paid").await.is(200).body["payment_status"], "paid");
-    shop.set_status(&order, "delivered").await.is_problem(409, "illegal_transition");
+    shop.set_status(&order, "delivered").await.problem(409, "illegal_transition");
 }
 
 #[tokio::test]
@@ -281,13 +281,8 @@ async fn services_hold_and_sell_stock() {
     );
     let check = shop.post("/inventory/check").service().json(wanted.clone()).send().await.is(200);
     assert_eq!(check.body["shortages"], json!([{"product_id": "RARE", "requested": 1, "available": 0}]));
-    let refused = shop
-        .post("/inventory/reservations")
-        .service()
-        .json(wanted)
-        .send()
-        .await
-        .is_problem(409, "out_of_stock");
+    let refused =
+        shop.post("/inventory/reservations").service().json(wanted).send().await.problem(409, "out_of_stock");
     assert_eq!(refused.body["shortages"], json!([{"product_id": "RARE", "requested": 1, "available": 0}]));
     let path = format!("/inventory/reservations/{}", held.id());
     assert_eq!(shop.get(&path).service().send().await.is(200).body, held.body);
@@ -300,7 +295,7 @@ async fn services_hold_and_sell_stock() {
         .json(json!({}))
         .send()
         .await
-        .is_problem(409, "reservation_ended");
+        .problem(409, "reservation_ended");
     let stock = shop.get("/inventory/stock/RARE").admin().send().await.is(200).body;
     assert_eq!((&stock["on_hand"], &stock["reserved"], &stock["sold"]), (&json!(0), &json!(0), &json!(1)));
 
@@ -309,13 +304,13 @@ async fn services_hold_and_sell_stock() {
     assert_eq!(stock["available"], 5);
     let order = shop.order("bob", &[("RARE", 4)], "sim_action").await.is(201);
     let less = json!({"by": -2, "reason": "lost", "location": "attic"});
-    shop.post("/inventory/stock/RARE/adjust").service().json(less).send().await.is_problem(409, "stock_held");
-    let hold = shop
+    shop.post("/inventory/stock/RARE/adjust").service().json(less).send().await.problem(409, "stock_held");
+    let order = shop
         .engine
         .orders()
         .get(order.id().parse().unwrap(), &order_core::order::Actor::Engine)
         .await
         .unwrap();
-    let path = format!("/inventory/reservations/{}/release", hold.hold.unwrap().reservation_id);
-    shop.post(&path).service().send().await.is_problem(409, "order_reservation");
+    let path = format!("/inventory/reservations/{}/release", order.hold.unwrap().reservation_id);
+    shop.post(&path).service().send().await.problem(409, "order_reservation");
 }

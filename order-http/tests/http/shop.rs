@@ -129,6 +129,7 @@ pub(crate) fn address() -> Value {
 }
 
 /// A token of a user, with more claims.
+#[expect(clippy::needless_pass_by_value, reason = "callers write it as a literal")]
 pub(crate) fn token(user: &str, more: Value) -> String {
     let mut claims =
         json!({"sub": user, "exp": 1_767_225_600 + 10 * 86_400, "iss": "tests", "aud": ["orders", "more"]});
@@ -173,6 +174,7 @@ impl Call<'_> {
     pub(crate) fn key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
     }
+    #[expect(clippy::needless_pass_by_value, reason = "callers write it as a literal")]
     pub(crate) fn json(self, body: Value) -> Self {
         self.raw(body.to_string())
     }
@@ -233,7 +235,7 @@ impl Answer {
 
     /// Asserts a problem.
     #[track_caller]
-    pub(crate) fn is_problem(self, status: u16, code: &str) -> Self {
+    pub(crate) fn problem(self, status: u16, code: &str) -> Self {
         let answer = self.is(status);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.call);
         assert_eq!(answer.body["code"], code, "{}: {:#}", answer.call, answer.body);
