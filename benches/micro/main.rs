@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use order_benches::{Shop, address, order_of, product, simulated};
-use order_core::id::{CustomerId, LineId, LocationId, SystemIds};
+use order_core::id::{CustomerId, IdSource, LineId, LocationId, SeededIds, SystemIds};
 use order_core::inventory::{ReservationLine, StockKey};
 use order_core::machine::Names as _;
 use order_core::memory::MemoryStore;
 use order_core::money::Currency;
 use order_core::order::{
-    Actor, Contact, Context, NewLine, NewOrder, NumberStrategy as _, ORDER_TABLE, Order, OrderMove, OrderPolicy,
-    OrderStatus, RandomNumbers, Tender,
+    Actor, Contact, Context, NewLine, NewOrder, NumberStrategy as _, ORDER_TABLE, Order, OrderMove,
+    OrderPolicy, OrderStatus, RandomNumbers, Tender,
 };
 use order_core::pricing::{Basket, BasketLine, Pricing, Quote};
 use order_core::store::WriteSet;
@@ -68,15 +68,15 @@ impl Wanted {
     }
 
     /// Prices it, decides, and makes the write-set of it: everything between reading and committing.
-    fn decide(self, pricing: &Pricing, policy: &OrderPolicy) -> (WriteSet, Order) {
-        let context = Context::new(now(), &SystemIds, Actor::Customer(self.customer.clone()), None);
+    fn decide(self, pricing: &Pricing, policy: &OrderPolicy, ids: &dyn IdSource) -> (WriteSet, Order) {
+        let context = Context::new(now(), ids, Actor::Customer(self.customer.clone()), None);
         let quote = pricing.quote(&Basket::new(Currency::EUR, &self.basket())).expect("a price");
         let hold = |line: &NewLine| {
             let key = StockKey::new(line.product_id.clone(), self.location.clone());
             ReservationLine::new(Some(line.id), key, line.quantity)
         };
         let new = NewOrder {
-            number: RandomNumbers.next(&SystemIds, context.now).expect("a number"),
+            number: RandomNumbers.next(ids, context.now).expect("a number"),
             contact: Contact::default(),
             cart_id: None,
             held: self.lines.iter().map(hold).collect(),
@@ -117,15 +117,32 @@ fn transitions() -> usize {
     OrderStatus::ALL.iter().map(moves).sum()
 }
 
-/// Pricing, deciding and the write-set of an order that is paid by card.
-#[divan::bench(args = LINES)]
+/// One new id, from the operating system's randomness.
+#[divan::bench]
+fn id() -> LineId {
+    LineId::new(&SystemIds, now())
+}
+
+/// Pricing, deciding and the write-set of an order that is paid by card. Its six ids are counted, not drawn: [`id`] says what
+/// the operating system takes for each of them.
+#[divan::bench(args = LINES, sample_size = 20)]
 fn decide(bencher: Bencher<'_, '_>, lines: usize) {
+    decide_with(bencher, lines, &SeededIds::new(1));
+}
+
+/// The same with the ids of production.
+#[divan::bench(args = LINES, sample_size = 20)]
+fn decide_with_system_ids(bencher: Bencher<'_, '_>, lines: usize) {
+    decide_with(bencher, lines, &SystemIds);
+}
+
+fn decide_with(bencher: Bencher<'_, '_>, lines: usize, ids: &dyn IdSource) {
     let (pricing, policy, wanted) = (Pricing::default(), OrderPolicy::default(), Wanted::new(lines));
-    bencher.with_inputs(|| wanted.clone()).bench_local_values(|wanted| wanted.decide(&pricing, &policy));
+    bencher.with_inputs(|| wanted.clone()).bench_local_values(|wanted| wanted.decide(&pricing, &policy, ids));
 }
 
 /// Placing an order, from the request to the commit, on the store in memory.
-#[divan::bench(args = LINES)]
+#[divan::bench(args = LINES, sample_size = 20)]
 fn place_in_memory(bencher: Bencher<'_, '_>, lines: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let customer = CustomerId::new("alice").expect("an id");

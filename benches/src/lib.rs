@@ -72,7 +72,8 @@ impl Shop {
         }
         let tender = Tender::card(simulated().map_err(|_| INVALID)?, None);
         let request = Request::by(Actor::Customer(customer.clone()));
-        let order = self.engine.orders().place(PlaceOrder::from_cart(address(), tender), &request).await?.value;
+        let order =
+            self.engine.orders().place(PlaceOrder::from_cart(address(), tender), &request).await?.value;
         if order.captured()? == order.totals.total {
             Ok(())
         } else {

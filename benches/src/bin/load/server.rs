@@ -94,10 +94,8 @@ impl Server {
             let stock = expect(self.get(&path).bearer_auth(&self.admin)).await?;
             let (now, available) = (taken(&stock)? - before, units(&stock, "available")?);
             if now + available != i64::from(options.stock) {
-                findings.push(format!(
-                    "{product}: {now} were taken, {available} are left of {}",
-                    options.stock
-                ));
+                findings
+                    .push(format!("{product}: {now} were taken, {available} are left of {}", options.stock));
             }
             all += now;
         }

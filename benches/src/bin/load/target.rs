@@ -32,7 +32,10 @@ impl Target {
             Place::Server(url) => return Ok(Self::Server(Arc::new(Server::open(url, options).await?))),
             Place::Memory => ("memory", Arc::new(MemoryStore::default())),
             Place::Sqlite(path) if Path::new(path).exists() => {
-                return Err(format!("{path} exists; what is in it could not be told from what this run does").into());
+                return Err(format!(
+                    "{path} exists; what is in it could not be told from what this run does"
+                )
+                .into());
             }
             Place::Sqlite(path) => {
                 let store = SqliteStore::builder().path(path).synchronous(options.synchronous);
