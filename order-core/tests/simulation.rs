@@ -5,7 +5,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use order_core::simulation::{Report, Settings, run};
+use std::sync::Arc;
+
+use order_core::memory::{Guard, MemoryStore};
+use order_core::simulation::{Report, Settings, run, run_on};
 
 /// How many checkouts one world has.
 const IN_ONE_WORLD: u32 = 400;
@@ -63,4 +66,24 @@ fn the_same_seed_gives_the_same_trace() {
         assert_eq!(world(seed), world(seed));
     }
     assert_ne!(world(1).trace, world(2).trace);
+}
+
+/// A simulation that finds nothing is worth what it would have found: a store that forgets a guard does not get through. Where
+/// two guards cover each other, both are off.
+#[test]
+fn a_store_without_its_guards_is_found_out() {
+    let versions = [Guard::OrderVersion, Guard::Event];
+    let reservations = [Guard::OrderVersion, Guard::Event, Guard::Reservation];
+    let once = [Guard::Once, Guard::OrderVersion, Guard::Event];
+    let cases: [&[Guard]; 6] =
+        [&[Guard::Whole], &[Guard::Idempotency], &[Guard::Stock], &versions, &reservations, &once];
+    for guards in cases {
+        let found = (0..40).find(|seed| {
+            let settings = Settings { seed: *seed, checkouts: IN_ONE_WORLD, at_once: 24 };
+            let store = Arc::new(MemoryStore::without(guards));
+            run_on(settings, store).map_or(true, |report| !report.findings.is_empty())
+        });
+        println!("simulation: without {guards:?} world {found:?} fails");
+        assert!(found.is_some(), "nobody noticed that {guards:?} were missing");
+    }
 }

@@ -8,5 +8,5 @@ use crate::store::Store;
 
 /// A store in memory that forgets one guard.
 pub fn store_without(guard: Guard) -> Arc<dyn Store> {
-    Arc::new(MemoryStore::without(guard))
+    Arc::new(MemoryStore::without(&[guard]))
 }

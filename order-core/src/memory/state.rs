@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// Everything that is stored, with an index for everything that is asked.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) missing: Option<Guard>,
+    pub(super) missing: Vec<Guard>,
     pub(super) applied: HashMap<WriteSetId, Timestamp>,
     pub(super) applied_at: BTreeSet<(Timestamp, WriteSetId)>,
     pub(super) carts: HashMap<CartId, Arc<Cart>>,
@@ -40,7 +40,7 @@ pub(super) struct State {
 impl State {
     /// Whether a guard is in force.
     pub(super) fn checks(&self, guard: Guard) -> bool {
-        self.missing != Some(guard)
+        !self.missing.contains(&guard)
     }
 
     pub(super) fn commit(&mut self, set: &WriteSet) -> CommitOutcome {

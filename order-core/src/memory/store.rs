@@ -22,11 +22,11 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A defective store, that forgets one guard: to see whether a test notices.
+    /// A defective store, that forgets guards: to see whether a test notices.
     #[cfg(feature = "conformance")]
     #[doc(hidden)]
-    pub fn without(guard: Guard) -> Self {
-        Self { state: Mutex::new(State { missing: Some(guard), ..State::default() }) }
+    pub fn without(guards: &[Guard]) -> Self {
+        Self { state: Mutex::new(State { missing: guards.to_vec(), ..State::default() }) }
     }
 
     /// Checks, lets others in, and writes: the defect of a store that reads before it writes.

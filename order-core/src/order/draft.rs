@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::id::{IdSource, OrderId, ReservationId, WriteSetId};
-use crate::inventory::{Reservation, ReservationStatus, StockChange};
+use crate::error::{Error, Result};
+use crate::id::{IdSource, OperationId, PaymentId, WriteSetId};
+use crate::inventory::{Reservation, ReservationLine, ReservationStatus, StockChange};
 use crate::money::Money;
 use crate::order::{Actor, EventRecord, Hold, Order, OrderEvent};
+use crate::payment::{Operation, OperationKind, Payment};
 use crate::store::{OrderPut, ReservationPut, WriteSet};
 use crate::time::Timestamp;
 
@@ -39,7 +40,6 @@ pub struct Draft {
     order: Order,
     events: Vec<OrderEvent>,
     set: WriteSet,
-    reservation: Option<ReservationPut>,
 }
 
 impl Draft {
@@ -60,7 +60,7 @@ impl Draft {
 
     fn with(expected: u64, order: Order, context: &Context<'_>) -> Self {
         let set = WriteSet::new(WriteSetId::new(context.ids, context.now), context.now);
-        Self { expected, order, events: Vec::new(), set, reservation: None }
+        Self { expected, order, events: Vec::new(), set }
     }
 
     /// The order as it is now, with everything recorded so far.
@@ -83,7 +83,8 @@ impl Draft {
     /// # Errors
     /// As the order's tables and invariants demand: [`Error::IllegalTransition`](crate::Error::IllegalTransition) and others.
     pub fn record(&mut self, event: OrderEvent, context: &Context<'_>) -> Result<()> {
-        let before = self.order.hold.clone();
+        let is_partial = matches!(event, OrderEvent::LinesCancelled { .. });
+        let before = if is_partial { self.order.hold.clone() } else { None };
         self.order.apply(&event, context.now)?;
         self.move_stock(&event, before.as_ref(), context.now)?;
         self.set.events.push(EventRecord::new(
@@ -98,38 +99,43 @@ impl Draft {
         Ok(())
     }
 
-    /// What an event does to stock and to the reservation.
-    fn move_stock(&mut self, event: &OrderEvent, before: Option<&Hold>, now: Timestamp) -> Result<()> {
-        let Some(hold) = self.order.hold.clone() else { return Ok(()) };
-        let Some(change) = stock_effect(event, hold.status) else { return Ok(()) };
-        if matches!(event, OrderEvent::LinesCancelled { .. }) {
-            // Only what has left the hold moves.
-            let Some(before) = before else { return Ok(()) };
-            for held in &before.lines {
-                let kept = hold
-                    .lines
-                    .iter()
-                    .find(|line| line.line_id == held.line_id && line.key == held.key)
-                    .map_or(0, |line| line.quantity);
-                self.set.change_stock(held.key.clone(), change(held.quantity.saturating_sub(kept)));
-            }
-            if hold.status != ReservationStatus::Active {
-                return Ok(());
-            }
-        } else {
-            for held in &hold.lines {
-                self.set.change_stock(held.key.clone(), change(held.quantity));
-            }
+    /// Records that a provider is about to be called. The operation is claimed by whoever commits it.
+    ///
+    /// # Errors
+    /// A conflict when the payment has too many operations.
+    pub fn start_operation(
+        &mut self,
+        payment_id: PaymentId,
+        kind: OperationKind,
+        amount: Money,
+        context: &Context<'_>,
+    ) -> Result<()> {
+        let operations = self.order.payment(payment_id).map_or(0, |payment| payment.operations.len());
+        if operations >= Payment::MAX_OPERATIONS {
+            return Err(Error::conflict("too_many_operations", "the payment has too many operations"));
         }
-        self.put_reservation(
-            &hold,
-            matches!(event, OrderEvent::Placed { .. } | OrderEvent::HoldRenewed { .. }),
-            now,
-        )
+        let operation = Operation::new(OperationId::new(context.ids, context.now), kind, amount, context.now);
+        self.record(OrderEvent::OperationStarted { payment_id, operation }, context)
     }
 
-    fn put_reservation(&mut self, hold: &Hold, is_new: bool, now: Timestamp) -> Result<()> {
+    /// What an event does to stock and to the reservation. Of cancelled lines, only what has left the hold moves.
+    fn move_stock(&mut self, event: &OrderEvent, before: Option<&Hold>, now: Timestamp) -> Result<()> {
+        let Some(hold) = &self.order.hold else { return Ok(()) };
+        let Some(change) = stock_effect(event, hold.status) else { return Ok(()) };
+        for held in before.map_or(&hold.lines, |before| &before.lines) {
+            let is_same = |line: &&ReservationLine| line.line_id == held.line_id && line.key == held.key;
+            let kept = before.and_then(|_| hold.lines.iter().find(is_same)).map_or(0, |line| line.quantity);
+            self.set.change_stock(held.key.clone(), change(held.quantity.saturating_sub(kept)));
+        }
+        let is_new = matches!(event, OrderEvent::Placed { .. } | OrderEvent::HoldRenewed { .. });
+        let has_ended_before = before.is_some() && hold.status != ReservationStatus::Active;
+        if has_ended_before { Ok(()) } else { self.put_reservation(is_new, now) }
+    }
+
+    /// Writes the order's hold as a reservation: once in a write-set, as it is at its end.
+    fn put_reservation(&mut self, is_new: bool, now: Timestamp) -> Result<()> {
         let order = &self.order;
+        let Some(hold) = &order.hold else { return Ok(()) };
         let created_at = if is_new { now } else { order.created_at };
         let mut reservation =
             Reservation::new(hold.reservation_id, hold.lines.clone(), hold.expires_at, created_at);
@@ -140,31 +146,18 @@ impl Draft {
         reservation.value = Some(order.lines.iter().try_fold(Money::zero(order.currency), |sum, line| {
             sum.plus(line.unit_price.times(line.kept())?)
         })?);
-        let is_new = is_new
-            || self
-                .reservation
-                .as_ref()
-                .is_some_and(|put| put.is_new && put.reservation.id == hold.reservation_id);
-        self.reservation = Some(ReservationPut { is_new, reservation });
+        match self.set.reservations.iter_mut().find(|put| put.reservation.id == reservation.id) {
+            Some(put) => put.reservation = reservation,
+            None => self.set.reservations.push(ReservationPut { is_new, reservation }),
+        }
         Ok(())
     }
 
     /// The write-set that commits everything recorded.
     pub fn into_write_set(self) -> (WriteSet, Order) {
         let mut set = self.set;
-        set.reservations.extend(self.reservation);
         set.orders.push(OrderPut { expected: self.expected, order: Arc::new(self.order.clone()) });
         (set, self.order)
-    }
-
-    /// The id of the order.
-    pub fn order_id(&self) -> OrderId {
-        self.order.id
-    }
-
-    /// The id of the reservation that is being written, if one is.
-    pub fn reservation_id(&self) -> Option<ReservationId> {
-        self.reservation.as_ref().map(|put| put.reservation.id)
     }
 }
 

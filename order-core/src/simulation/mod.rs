@@ -19,4 +19,4 @@ pub use chance::Chance;
 pub use executor::{Executor, Pauses};
 pub use gateway::FaultyGateway;
 pub use store::FaultyStore;
-pub use world::{Report, Settings, run};
+pub use world::{Report, Settings, run, run_on};

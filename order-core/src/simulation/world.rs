@@ -16,7 +16,7 @@ use crate::order::{Actor, Order};
 use crate::pricing::{FlatShipping, FlatTax, Pricing};
 use crate::service::{Engine, Request};
 use crate::simulation::{Chance, Executor, FaultyGateway, FaultyStore, Pauses, audit};
-use crate::store::OutboxRepository as _;
+use crate::store::{OutboxRepository as _, Store};
 use crate::time::{Clock as _, Duration, ManualClock};
 
 mod customer;
@@ -106,7 +106,15 @@ impl Shared {
 /// # Errors
 /// When the world can't be built, or be read at its end.
 pub fn run(settings: Settings) -> Result<Report> {
-    let shared = Rc::new(build(settings)?);
+    run_on(settings, Arc::new(MemoryStore::default()))
+}
+
+/// Runs a world on a store of its own.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(settings: Settings, store: Arc<dyn Store>) -> Result<Report> {
+    let shared = Rc::new(build(settings, store)?);
     let mut executor = Executor::new(shared.clock.clone(), shared.chance.clone(), shared.pauses.clone());
     let stocked = Rc::new(RefCell::new(BTreeMap::new()));
     let (world, shelves) = (shared.clone(), stocked.clone());
@@ -148,14 +156,14 @@ pub fn run(settings: Settings) -> Result<Report> {
     })
 }
 
-fn build(settings: Settings) -> Result<Shared> {
+fn build(settings: Settings, store: Arc<dyn Store>) -> Result<Shared> {
     let clock = Arc::new(ManualClock::default());
     let chance = Arc::new(Chance::new(settings.seed));
     let pauses = Pauses::default();
     let provider = Arc::new(SimulatedGateway::default());
     let gateway =
         Arc::new(FaultyGateway::new(provider.clone(), clock.clone(), chance.clone(), pauses.clone()));
-    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::default()), chance.clone(), pauses.clone()));
+    let store = Arc::new(FaultyStore::new(store, chance.clone(), pauses.clone()));
     let catalogue = MemoryCatalogue::default();
     for number in 0..PRODUCTS {
         let id = product(number)?;
