@@ -17,6 +17,7 @@ pub enum Guard {
     /// A refused write-set leaves nothing behind.
     Whole,
     /// Checking and writing are one step.
+    #[cfg(feature = "conformance")]
     Serial,
     /// An idempotency key is written once and answered once.
     Idempotency,
