@@ -105,6 +105,7 @@ async fn the_customer_comes_back_and_nothing_happens_twice() {
         assert_eq!(order.status, OrderStatus::Paid);
     }
     shop.wait(Duration::days(1)).await;
+    assert_eq!(shop.order(&order).await.payments.len(), 1);
     let history = shop.history(&order).await;
     assert_eq!(history.iter().filter(|name| **name == "order.paid").count(), 1, "{history:?}");
     let publisher = RecordingPublisher::default();
