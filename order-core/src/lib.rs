@@ -1,6 +1,6 @@
 //! An order engine: carts, prices, orders, stock and payments as plain functions, behind ports to a store and to the world.
 //!
-//! A host joins an [`Engine`] from a [store](store), a [catalogue](gateway::Catalogue) and [payment providers](gateway::PaymentGateway),
+//! A host joins an [`Engine`] from a [store], a [catalogue](gateway::Catalogue) and [payment providers](gateway::PaymentGateway),
 //! and calls it: over HTTP, from a queue, from a test. The crate starts no thread, opens no connection, and reads neither clock nor
 //! environment by itself.
 //!

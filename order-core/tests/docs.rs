@@ -1,6 +1,6 @@
 //! What the documents say is what the code says: tables and diagrams, the README's program, the tests that are named.
 //! `UPDATE_DOCS=1` writes the tables anew.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by it")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,6 +1,6 @@
 //! How often a store is asked for one request: `ARCHITECTURE.md` tells, and this counts.
 #![cfg(feature = "memory")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by it")]
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::sync::{Arc, Mutex};
 

@@ -10,12 +10,9 @@ use crate::shop::{Shop, address, card, customer, eur, owner, product, sku, staff
 
 /// Where a refused request is wrong, and how.
 fn fields<T: std::fmt::Debug>(result: Result<T>) -> Vec<(String, &'static str)> {
-    match result.unwrap_err() {
-        Error::Invalid(invalid) => {
-            invalid.errors().iter().map(|error| (error.pointer.clone(), error.code)).collect()
-        }
-        error => panic!("{error:?}"),
-    }
+    let error = result.unwrap_err();
+    let Error::Invalid(invalid) = error else { panic!("{error:?}") };
+    invalid.errors().iter().map(|error| (error.pointer.clone(), error.code)).collect()
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Failures that users of other order engines reported, each as a case. The table in `tests/README.md` says which.
 #![cfg(feature = "memory")]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by it")]
 
 mod amounts;
 mod orders;
