@@ -24,6 +24,8 @@ fn command(folder: &Path) -> Command {
 /// A program that is killed when the test ends, however it ends.
 struct Running {
     child: Child,
+    /// Reads the log as it comes: a program whose log nobody reads stands still when the pipe is full.
+    log: Option<std::thread::JoinHandle<String>>,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
     base: String,
 }
@@ -31,10 +33,16 @@ struct Running {
 impl Running {
     fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).unwrap();
+            log
+        });
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
         let base = first.strip_prefix("order-server: listening on ").unwrap().to_owned();
-        Self { child, lines, base }
+        Self { child, log: Some(log), lines, base }
     }
 
     fn signal(&self, name: &str) {
@@ -44,9 +52,8 @@ impl Running {
 
     /// Waits for its end: its exit code, and its log.
     fn end(mut self) -> (Option<i32>, String) {
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap().code(), log)
+        let code = self.child.wait().unwrap().code();
+        (code, self.log.take().unwrap().join().unwrap())
     }
 }
 
