@@ -33,6 +33,10 @@
 //! # What else is here
 //! | module | for |
 //! |---|---|
+//! | [`differential`] | random programs, that must give the same answers as on the store in memory |
+//! | [`faults`] | stores and gateways one call of which goes wrong |
+//! | [`enumeration`] | every call of every use case goes wrong in every way |
+//! | [`invariants`] | what must hold afterwards |
 //! | [`sample`] | carts, orders and write-sets made by the real decisions |
 //! | [`mutant`] | stores that forget one guard: the suite has to notice |
 
@@ -40,6 +44,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "a case that fails panics: this is a test suite"
 )]
 
@@ -47,7 +52,11 @@ mod harness;
 mod race;
 mod store_cases;
 
+pub mod differential;
+pub mod enumeration;
+pub mod faults;
 pub mod gateway;
+pub mod invariants;
 pub mod mutant;
 pub mod sample;
 pub mod store;

@@ -45,12 +45,16 @@ pub enum Guard {
     Stock,
     /// What is claimed from the outbox is nobody else's.
     Claim,
+    /// Every event is handed to the outbox.
+    Outbox,
+    /// Orders on which something is due are found.
+    Due,
 }
 
 impl Guard {
     /// Every guard.
     #[cfg(feature = "conformance")]
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Once,
         Self::Whole,
         Self::Serial,
@@ -67,6 +71,8 @@ impl Guard {
         Self::Refundable,
         Self::Stock,
         Self::Claim,
+        Self::Outbox,
+        Self::Due,
     ];
 }
 
@@ -140,10 +146,15 @@ impl State {
             .carts
             .iter()
             .filter(|_| self.checks(Guard::CartVersion))
-            .map(|put| (put.cart.id, put.expected));
-        let removed = set.removed_carts.iter().filter(|_| self.checks(Guard::RemovedCart)).copied();
+            .map(|put| (put.cart.id, Some(put.expected)));
+        // What is not there can't be removed, whatever its version would be.
+        let removed = set
+            .removed_carts
+            .iter()
+            .filter(|_| self.checks(Guard::RemovedCart))
+            .map(|(id, expected)| (*id, Some(*expected).filter(|expected| *expected > 0)));
         puts.chain(removed)
-            .find(|(id, expected)| self.cart_version(*id) != *expected)
+            .find(|(id, expected)| *expected != Some(self.cart_version(*id)))
             .map(|(id, _)| Refusal::Version { aggregate: Aggregate::Cart, key: id.to_string() })
     }
 

@@ -141,7 +141,7 @@ pub(crate) fn again_at(payment: &Payment, kind: OperationKind) -> Option<Timesta
         .filter(|operation| operation.kind == kind && operation.status == OperationStatus::Declined);
     let last = refused.clone().filter_map(|operation| operation.settled_at).max()?;
     let tries = u32::try_from(refused.by_ref().count()).unwrap_or(u32::MAX);
-    Some(last + Operation::ask_after(tries.saturating_add(2)))
+    Some(last + Operation::ask_after(tries.saturating_add(1)))
 }
 
 /// An order that is cancelled, or is to be, gives up what is set aside for it.

@@ -1,8 +1,15 @@
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
+use order_core::memory::SimulatedGateway;
+use order_core::payment::Answer;
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, address};
+use tokio::sync::Semaphore;
 
 fn order_of_tea() -> Value {
     json!({"items": [{"product_id": "TEA", "quantity": 1}], "shipping_address": address(),
@@ -92,4 +99,53 @@ async fn what_moves_money_or_stock_is_done_once() {
         let refused = shop.post(&refunds).admin().key(key).json(body.clone()).send().await;
         refused.problem(400, "invalid").names("/Idempotency-Key", "invalid_key");
     }
+}
+
+/// A provider that answers a call when it is told to.
+#[derive(Debug)]
+struct Doorman {
+    inner: SimulatedGateway,
+    called: Semaphore,
+    door: Semaphore,
+}
+
+#[async_trait]
+impl PaymentGateway for Doorman {
+    async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        self.called.add_permits(1);
+        let _ = self.door.acquire().await;
+        self.inner.execute(instruction).await
+    }
+
+    async fn ask(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        self.inner.ask(instruction).await
+    }
+}
+
+#[tokio::test]
+async fn who_comes_while_it_is_done_waits_or_is_told_to_come_back() {
+    let doorman = Arc::new(Doorman {
+        inner: SimulatedGateway::default(),
+        called: Semaphore::new(0),
+        door: Semaphore::new(0),
+    });
+    let patient = Shop::with_gateway(doorman.clone(), Duration::from_secs(10)).await;
+    let hasty = patient.with_wait(Duration::ZERO);
+    let place = |shop: &Shop| {
+        let shop = shop.clone();
+        tokio::spawn(async move {
+            shop.post("/orders").customer("ann").key("k").json(order_of_tea()).send().await
+        })
+    };
+    let first = place(&patient);
+    drop(doorman.called.acquire().await.unwrap());
+    let refused = place(&hasty).await.unwrap().problem(409, "in_flight");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let second = place(&patient);
+    doorman.door.add_permits(1);
+    let (first, second) = (first.await.unwrap().is(201), second.await.unwrap().is(201));
+    assert_eq!(first.body, second.body);
+    assert_eq!((first.body["status"].as_str(), first.header("idempotent-replayed")), (Some("paid"), None));
+    assert_eq!(second.header("idempotent-replayed"), Some("true"));
+    assert_eq!(doorman.inner.books().len(), 1, "charged once");
 }

@@ -1,13 +1,14 @@
 //! A small shop on the memory store, and a client that checks every answer against the OpenAPI document.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use order_core::Engine;
-use order_core::gateway::Product;
+use order_core::gateway::{PaymentGateway, Product};
 use order_core::id::{ProductId, ProviderId, SellerId};
 use order_core::memory::{MemoryCatalogue, MemoryStore, SimulatedGateway};
 use order_core::money::{Currency, Money};
@@ -28,20 +29,23 @@ pub(crate) struct Shop {
     pub(crate) document: Arc<Value>,
 }
 
-pub(crate) fn engine(
-    clock: &Arc<ManualClock>,
-    catalogue: &Arc<MemoryCatalogue>,
-    gateway: &Arc<SimulatedGateway>,
-) -> Engine {
+fn engine(clock: &Arc<ManualClock>, gateway: Arc<dyn PaymentGateway>) -> Engine {
+    let product = |id: &str, seller: &str, minor| {
+        let (id, name) = (ProductId::new(id).unwrap(), id.to_lowercase());
+        Product::new(id, name, SellerId::new(seller).unwrap(), Money::from_minor(minor, Currency::EUR))
+    };
+    let products =
+        [product("TEA", "north", 1230), product("CUP", "south", 700), product("RARE", "north", 5000)];
+    let catalogue: MemoryCatalogue = products.into_iter().collect();
     Engine::builder(Arc::new(MemoryStore::default()))
-        .catalogue(catalogue.clone())
-        .payment_gateway(ProviderId::new("simulated").unwrap(), gateway.clone())
+        .catalogue(Arc::new(catalogue))
+        .payment_gateway(ProviderId::new("simulated").unwrap(), gateway)
         .clock(clock.clone())
         .build()
         .unwrap()
 }
 
-pub(crate) fn api(engine: &Engine, clock: &Arc<ManualClock>) -> Api {
+fn api(engine: &Engine, clock: &Arc<ManualClock>, wait: Duration) -> Api {
     let tokens = JwtAuthenticator::hs256(SECRET)
         .unwrap()
         .or_secret("an older secret")
@@ -55,40 +59,37 @@ pub(crate) fn api(engine: &Engine, clock: &Arc<ManualClock>) -> Api {
         .auth(keys)
         .default_provider(ProviderId::new("simulated").unwrap())
         .body_limit(16 * 1024)
+        .idempotency_wait(wait)
         .build()
         .unwrap()
 }
 
 impl Shop {
-    /// A shop with 100 of everything.
+    /// A shop with 100 of everything, and one rarity.
     pub(crate) async fn open() -> Self {
-        let product = |id: &str, seller: &str, minor| {
-            let price = Money::from_minor(minor, Currency::EUR);
-            Product::new(
-                ProductId::new(id).unwrap(),
-                id.to_lowercase(),
-                SellerId::new(seller).unwrap(),
-                price,
-            )
-        };
-        let products =
-            [product("TEA", "north", 1230), product("CUP", "south", 700), product("RARE", "north", 5000)];
-        let clock = Arc::new(ManualClock::default());
-        let catalogue: Arc<MemoryCatalogue> = Arc::new(products.into_iter().collect());
         let gateway = Arc::new(SimulatedGateway::default());
-        let engine = engine(&clock, &catalogue, &gateway);
-        let api = api(&engine, &clock);
+        let shop = Self::with_gateway(gateway.clone(), Duration::from_secs(10)).await;
+        Self { gateway, ..shop }
+    }
+
+    /// The same, with another payment provider, and in which requests wait so long for each other.
+    pub(crate) async fn with_gateway(gateway: Arc<dyn PaymentGateway>, wait: Duration) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let engine = engine(&clock, gateway);
+        let api = api(&engine, &clock, wait);
         let document = Arc::new(serde_json::from_str(&openapi_json(&api)).unwrap());
+        let gateway = Arc::default();
         let shop = Self { app: router(api), engine, clock, gateway, document };
         for (sku, units) in [("TEA", 100), ("CUP", 100), ("RARE", 1)] {
-            shop.put(&format!("/inventory/stock/{sku}"))
-                .service()
-                .json(json!({"on_hand": units}))
-                .send()
-                .await
-                .is(200);
+            let set = shop.put(&format!("/inventory/stock/{sku}")).service();
+            set.json(json!({"on_hand": units})).send().await.is(200);
         }
         shop
+    }
+
+    /// Another door to the same shop, where requests wait so long for each other.
+    pub(crate) fn with_wait(&self, wait: Duration) -> Self {
+        Self { app: router(api(&self.engine, &self.clock, wait)), ..self.clone() }
     }
 
     pub(crate) fn get(&self, path: &str) -> Call<'_> {
