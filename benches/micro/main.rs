@@ -1,5 +1,7 @@
 //! Micro benchmarks: what a decision costs without a database. `cargo bench -p order-benches`.
 
+#![expect(clippy::expect_used, reason = "a benchmark that can't be made must end, and nobody relies on it")]
+
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
