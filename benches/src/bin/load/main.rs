@@ -29,7 +29,9 @@ async fn main() -> ExitCode {
     match run(options).await {
         Ok((report, findings)) if findings.is_empty() => say(&report, ExitCode::SUCCESS),
         Ok((report, findings)) => {
-            findings.iter().for_each(|finding| complain(&format!("load: {finding}")));
+            for finding in &findings {
+                complain(&format!("load: {finding}"));
+            }
             say(&report, ExitCode::FAILURE)
         }
         Err(error) => {
