@@ -9,6 +9,7 @@
 //!
 //! [invariants]: crate::conformance::invariants
 
+mod requests;
 mod scenario;
 mod stage;
 
