@@ -7,6 +7,7 @@ use std::sync::Arc;
 use order_core::Engine;
 use order_core::address::Address;
 use order_core::cart::CartOwner;
+use order_core::conformance::invariants::{self, Evidence};
 use order_core::gateway::Product;
 use order_core::id::{CustomerId, InvalidId, LocationId, ProductId, ProviderId, SellerId};
 use order_core::inventory::StockKey;
@@ -15,7 +16,6 @@ use order_core::money::{Currency, Money};
 use order_core::order::{Actor, Tender};
 use order_core::payment::PaymentMethod;
 use order_core::service::{AddItem, OrderItem, PlaceOrder, Request};
-use order_core::simulation::audit;
 use order_core::store::Store;
 
 /// What a part of a measurement ends with.
@@ -105,7 +105,15 @@ impl Shop {
     /// # Errors
     /// When the store can't be read.
     pub async fn audit(&self) -> Outcome<Vec<String>> {
-        Ok(audit(&**self.engine.store(), &self.provider.books(), &self.stocked).await?)
+        let evidence = Evidence {
+            books: &self.provider.books(),
+            stocked: &self.stocked,
+            sold_elsewhere: &BTreeMap::new(),
+            heard: None,
+            is_at_rest: false,
+            now: self.engine.clock().now(),
+        };
+        Ok(invariants::check(&**self.engine.store(), &evidence).await?)
     }
 }
 

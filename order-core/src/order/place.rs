@@ -99,7 +99,16 @@ impl NewOrder {
         if self.notes.as_ref().is_some_and(|notes| notes.len() > Self::MAX_NOTES) {
             invalid.push("/notes", "too_long", format!("must be at most {} bytes", Self::MAX_NOTES));
         }
-        Ok(invalid.into_result()?)
+        invalid.into_result()?;
+        let is_held = |line: &NewLine| {
+            let held = self.held.iter().filter(|held| held.line_id == Some(line.id));
+            held.map(|held| u64::from(held.quantity)).sum::<u64>() == u64::from(line.quantity)
+        };
+        if self.lines.iter().all(is_held) {
+            Ok(())
+        } else {
+            Err(Error::Internal("the units to be held are not those of the lines"))
+        }
     }
 
     fn into_order(self, policy: &OrderPolicy, context: &Context<'_>) -> Result<Order> {

@@ -72,7 +72,7 @@ impl Parts {
         };
         self.check_tender(&command.tender)?;
         let customer = self.active_customer(customer_id).await?;
-        let mut held = None;
+        let mut is_short = false;
         for _ in 0..MAX_TRIES {
             let cart = self.cart_of(&command, customer_id).await?;
             let context = self.context(request);
@@ -86,7 +86,7 @@ impl Parts {
                 customer_id: customer_id.clone(),
                 contact: customer.contact.clone(),
                 cart_id: cart.as_ref().map(|cart| cart.id),
-                held: held.clone().unwrap_or_else(|| self.first_choice(&lines)),
+                held: if is_short { self.find_stock(&lines).await? } else { self.first_choice(&lines) },
                 lines,
                 quote,
                 shipping_address: command.shipping_address.clone(),
@@ -111,11 +111,8 @@ impl Parts {
                     return Box::pin(self.drive(order, drive, open, correlation)).await.map(Done::now);
                 }
                 Err(Refusal::IdempotencyKey) => return Box::pin(self.replay_refused(request)).await,
-                Err(Refusal::Stock(_)) => held = Some(self.find_stock(&order).await?),
-                Err(refusal) => {
-                    held = None;
-                    try_again(&refusal)?;
-                }
+                Err(Refusal::Stock(_)) => is_short = true,
+                Err(refusal) => try_again(&refusal)?,
             }
         }
         Err(Error::Contended)
@@ -215,10 +212,9 @@ impl Parts {
             .collect()
     }
 
-    /// Looks for the units of an order at every location, after holds whose time is over have been taken away.
-    async fn find_stock(&self, order: &Order) -> Result<Vec<ReservationLine>> {
-        let demand: Vec<Demand> = order
-            .lines
+    /// Looks for the units at every location, after holds whose time is over have been taken away.
+    async fn find_stock(&self, lines: &[NewLine]) -> Result<Vec<ReservationLine>> {
+        let demand: Vec<Demand> = lines
             .iter()
             .map(|line| Demand::new(Some(line.id), line.product_id.clone(), line.quantity))
             .collect();

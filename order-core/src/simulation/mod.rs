@@ -5,16 +5,14 @@
 //! processes die between any two steps. The same seed gives the same [trace](Report::trace).
 //!
 //! Hosts may use the parts for tests of their own; [`run`] is the engine's: customers, sellers, sweepers and a provider that
-//! misbehaves, and at the end, when the faults have stopped, an [`audit`] of everything.
+//! misbehaves, and at the end, when the faults have stopped, a [check](crate::conformance::invariants::check) of everything.
 
-mod audit;
 mod chance;
 mod executor;
 mod gateway;
 mod store;
 mod world;
 
-pub use audit::audit;
 pub use chance::Chance;
 pub use executor::{Executor, Pauses};
 pub use gateway::FaultyGateway;

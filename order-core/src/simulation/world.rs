@@ -4,19 +4,18 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::conformance::invariants::{self, Evidence};
 use crate::error::{Error, Result, Retry};
 use crate::gateway::Product;
-use crate::id::{
-    CustomerId, IdempotencyKey, LocationId, OrderId, ProductId, ProviderId, SeededIds, SellerId,
-};
+use crate::id::{CustomerId, IdempotencyKey, LocationId, ProductId, ProviderId, SeededIds, SellerId};
 use crate::inventory::StockKey;
 use crate::memory::{MemoryCatalogue, MemoryStore, RecordingPublisher, SimulatedGateway};
 use crate::money::{BasisPoints, Currency, Money};
 use crate::order::{Actor, Order};
 use crate::pricing::{FlatShipping, FlatTax, Pricing};
 use crate::service::{Engine, Request};
-use crate::simulation::{Chance, Executor, FaultyGateway, FaultyStore, Pauses, audit};
-use crate::store::{OutboxRepository as _, Store};
+use crate::simulation::{Chance, Executor, FaultyGateway, FaultyStore, Pauses};
+use crate::store::Store;
 use crate::time::{Clock as _, Duration, ManualClock};
 
 mod customer;
@@ -274,42 +273,22 @@ async fn finish(world: &Shared, stocked: &BTreeMap<StockKey, i64>) -> Result<()>
             }
         }
         passes.expire_reservations(1_000).await?;
+        // A delivery that was refused waits at most an hour.
+        while passes.relay(&world.publisher, 1_000).await?.found > 0 {}
         calm = if on_their_way == 0 { calm + 1 } else { 0 };
     }
-    for _ in 0..3 {
-        // A delivery that was refused last waits at most an hour.
-        world.clock.advance(Duration::hours(2));
-        while passes.relay(&world.publisher, 1_000).await?.found > 0 {}
-    }
-    check_events(world).await?;
     check_accepted(world).await?;
-    let findings = audit(&*world.store, &world.provider.books(), stocked).await?;
-    for finding in findings {
+    let (books, events) = (world.provider.books(), world.publisher.events());
+    let evidence = Evidence {
+        books: &books,
+        stocked,
+        sold_elsewhere: &BTreeMap::new(),
+        heard: Some(&events),
+        is_at_rest: true,
+        now: world.clock.now(),
+    };
+    for finding in invariants::check(&*world.store, &evidence).await? {
         world.find(finding);
-    }
-    Ok(())
-}
-
-/// Every event was published, and the first deliveries of one order's came in their order.
-async fn check_events(world: &Shared) -> Result<()> {
-    let mut reached: BTreeMap<OrderId, u64> = BTreeMap::new();
-    for record in world.publisher.events() {
-        let last = reached.entry(record.order_id).or_default();
-        if record.sequence > *last + 1 {
-            world.find(format!("{}: event {} came before {}", record.order_id, record.sequence, *last + 1));
-        }
-        *last = (*last).max(record.sequence);
-    }
-    if world.store.outbox_len().await? > 0 {
-        world.find("events were not published".to_owned());
-    }
-    let accepted: Vec<OrderId> = world.accepted.borrow().iter().map(|(_, _, order)| order.id).collect();
-    for id in accepted {
-        let version = world.engine.orders().get(id, &Actor::Engine).await?.version;
-        if reached.get(&id) != Some(&version) {
-            let reached = reached.get(&id).copied().unwrap_or(0);
-            world.find(format!("{id}: {reached} of {version} events were published"));
-        }
     }
     Ok(())
 }

@@ -130,6 +130,9 @@ async fn a_second_location_is_sold() {
     let order = shop.buy("ann", &[("tea", 5)], "sim_approve").await.unwrap();
     assert_eq!(order.status, OrderStatus::Paid);
     assert_eq!(shop.counts("tea").await, [0, 0, 5]);
+    let command = CancelOrder { reason: None, items: Vec::new() };
+    shop.engine.orders().cancel(order.id, command, &customer("ann")).await.unwrap();
+    assert_eq!(shop.counts("tea").await, [5, 0, 0], "and goes back to where it was taken from");
 }
 
 #[tokio::test]
