@@ -1,14 +1,34 @@
 //! The order engine's adapters: what stands behind the ports of [`order_core`].
 //!
-//! One folder and one feature for each; there is no default.
+//! One folder and one feature for each; there is no default, so that a host compiles the drivers it uses and no other.
 //!
 //! | feature | module | port |
 //! |---|---|---|
-//! | `postgres` | `postgres` | the [store](order_core::store) in a PostgreSQL schema, for many processes |
-//! | `sqlite` | `sqlite` | the [store](order_core::store) in one file |
+//! | `postgres` | `postgres` | the [store](order_core::store) in a schema of a PostgreSQL database, for many processes |
+//! | `sqlite` | `sqlite` | the [store](order_core::store) in one file, with its own migrations |
 //!
-//! An adapter translates. It holds no business rule, and no driver's type shows in its signatures, but where a host hands its own
-//! transaction over.
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # async fn build() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use order_adapters::sqlite::SqliteStore;
+//! use order_core::Engine;
+//! use order_core::memory::MemoryCatalogue;
+//!
+//! let store = SqliteStore::open("orders.db").await?;
+//! let engine = Engine::builder(Arc::new(store)).catalogue(Arc::new(MemoryCatalogue::default())).build()?;
+//! # let _ = engine;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An adapter translates. It holds no business rule, and no driver's type shows in its signatures, but where a host
+//! hands its own transaction over. Each store passes the published suite, `order_core::conformance`; whoever writes another one
+//! runs the same.
+//!
+//! # What is not here yet
+//! MongoDB, real payment providers, mail, brokers and caches.
 
 #[cfg(feature = "postgres")]
 pub mod postgres;

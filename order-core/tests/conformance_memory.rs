@@ -19,3 +19,4 @@ impl StoreHarness for Memory {
 }
 
 order_core::store_conformance!(Memory);
+order_core::store_differential!(Memory);

@@ -2,8 +2,12 @@
 #![cfg(feature = "conformance")]
 #![expect(clippy::print_stdout, reason = "the report is for whoever runs it with --nocapture")]
 
+use std::sync::Arc;
+
+use order_core::conformance::differential::{PROGRAMS, first_difference};
 use order_core::conformance::mutant::{Guard, store_without};
-use order_core::conformance::{STORE_CASES, Subject};
+use order_core::conformance::{STORE_CASES, StoreHarness, Subject};
+use order_core::store::Store;
 
 fn spawn(task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) {
     drop(tokio::spawn(task));
@@ -35,4 +39,26 @@ async fn every_missing_guard_is_noticed() {
     let unnoticed: Vec<_> =
         report.iter().filter(|(_, names)| names.is_empty()).map(|(guard, _)| guard).collect();
     assert!(unnoticed.is_empty(), "no case notices that these are missing: {unnoticed:?}");
+}
+
+/// Gives a store without one guard.
+struct Without(Guard);
+
+#[async_trait::async_trait]
+impl StoreHarness for Without {
+    type Guard = ();
+
+    async fn fresh(&self) -> (Arc<dyn Store>, ()) {
+        (store_without(self.0), ())
+    }
+}
+
+#[tokio::test]
+async fn random_programs_notice_every_missing_guard() {
+    // Programs do one thing after the other: who checks and writes in two steps is not found out.
+    for guard in Guard::ALL.into_iter().filter(|guard| *guard != Guard::Serial) {
+        let difference = first_difference(&Without(guard), 1, PROGRAMS).await;
+        println!("{guard:?}: {difference:?}");
+        assert!(difference.is_some(), "no program notices that {guard:?} is missing");
+    }
 }

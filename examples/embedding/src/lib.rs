@@ -6,6 +6,7 @@
 //! | `custom_gateway` | a payment provider of the host's own behind the port |
 //! | `custom_store` | a decorator that counts and times what a store is asked to commit |
 //! | `hooks` | a host's rule that is asked before a step, and vetoes it |
+//! | `nested_router` | the HTTP interface nested in an application of the host's own |
 //! | `simulation` | a test of the host's own that decides the time, the ids and the provider's faults |
 
 use std::error::Error;

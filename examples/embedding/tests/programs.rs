@@ -45,6 +45,17 @@ fn a_hook_vetoes_the_fourth_mug() {
 }
 
 #[test]
+fn the_interface_is_nested_in_a_host() {
+    let printed = run(env!("CARGO_BIN_EXE_nested_router"));
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 4, "{printed}");
+    assert_eq!(lines[0], "GET /: 200 the host's own page");
+    assert!(lines[1].starts_with("GET /shop/v1/orders: 401 "), "{printed}");
+    assert!(lines[2].starts_with("GET /shop/v1/orders: 200 {\"items\":[],"), "{printed}");
+    assert!(lines[3].starts_with("GET /shop/health: 200 "), "{printed}");
+}
+
+#[test]
 fn a_simulation_repeats_itself() {
     let first = run(env!("CARGO_BIN_EXE_simulation"));
     assert_eq!(first, run(env!("CARGO_BIN_EXE_simulation")));

@@ -58,10 +58,9 @@ pub(super) async fn migrate(
     if applied.is_none() && may_change {
         let sql = "CREATE SCHEMA IF NOT EXISTS {schema};
             CREATE TABLE {schema}.migrations (
-                version    bigint      NOT NULL PRIMARY KEY,
-                name       text        NOT NULL,
-                checksum   text        NOT NULL,
-                applied_at timestamptz NOT NULL DEFAULT now()
+                version  bigint NOT NULL PRIMARY KEY,
+                name     text   NOT NULL,
+                checksum text   NOT NULL
             );";
         sqlx::raw_sql(schema.sql(sql)).execute(&mut *transaction).await.map_err(OpenError::failed)?;
     }

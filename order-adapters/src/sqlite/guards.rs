@@ -168,9 +168,11 @@ impl Guards {
         &self,
         connection: &mut SqliteConnection,
     ) -> Result<Option<Refusal>, StoreError> {
-        let carts = self.carts.iter().map(|cart| (cart.id, cart.expected));
-        for (id, expected) in carts.chain(self.removed.iter().copied()) {
-            if cart_version(id, connection).await? != expected {
+        let carts = self.carts.iter().map(|cart| (cart.id, Some(cart.expected)));
+        // What is not there can't be removed, whatever its version would be.
+        let removed = self.removed.iter().map(|(id, expected)| (*id, Some(*expected).filter(|it| *it > 0)));
+        for (id, expected) in carts.chain(removed) {
+            if Some(cart_version(id, connection).await?) != expected {
                 return Ok(Some(stale(Aggregate::Cart, id.to_string())));
             }
         }

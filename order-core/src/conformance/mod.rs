@@ -33,6 +33,7 @@
 //! # What else is here
 //! | module | for |
 //! |---|---|
+//! | [`differential`] | random programs, that must give the same answers as on the store in memory |
 //! | [`sample`] | carts, orders and write-sets made by the real decisions |
 //! | [`mutant`] | stores that forget one guard: the suite has to notice |
 
@@ -40,6 +41,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "a case that fails panics: this is a test suite"
 )]
 
@@ -47,6 +49,7 @@ mod harness;
 mod race;
 mod store_cases;
 
+pub mod differential;
 pub mod gateway;
 pub mod mutant;
 pub mod sample;

@@ -71,6 +71,7 @@ macro_rules! __store_cases {
             refusals::refused_by_an_ended_reservation
             refusals::refused_by_a_refund
             refusals::refused_by_stock
+            refusals::several_refusals_are_told_in_order
             races::fifty_orders_for_ten_units
             races::changes_of_one_level_add_up
             races::opposite_orders_do_not_deadlock

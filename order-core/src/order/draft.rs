@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::id::{IdSource, WriteSetId};
+use crate::error::{Error, Result};
+use crate::id::{IdSource, OperationId, PaymentId, WriteSetId};
 use crate::inventory::{Reservation, ReservationLine, ReservationStatus, StockChange};
 use crate::money::Money;
 use crate::order::{Actor, EventRecord, Hold, Order, OrderEvent};
+use crate::payment::{Operation, OperationKind, Payment};
 use crate::store::{OrderPut, ReservationPut, WriteSet};
 use crate::time::Timestamp;
 
@@ -96,6 +97,25 @@ impl Draft {
         ));
         self.events.push(event);
         Ok(())
+    }
+
+    /// Records that a provider is about to be called. The operation is claimed by whoever commits it.
+    ///
+    /// # Errors
+    /// A conflict when the payment has too many operations.
+    pub fn start_operation(
+        &mut self,
+        payment_id: PaymentId,
+        kind: OperationKind,
+        amount: Money,
+        context: &Context<'_>,
+    ) -> Result<()> {
+        let operations = self.order.payment(payment_id).map_or(0, |payment| payment.operations.len());
+        if operations >= Payment::MAX_OPERATIONS {
+            return Err(Error::conflict("too_many_operations", "the payment has too many operations"));
+        }
+        let operation = Operation::new(OperationId::new(context.ids, context.now), kind, amount, context.now);
+        self.record(OrderEvent::OperationStarted { payment_id, operation }, context)
     }
 
     /// What an event does to stock and to the reservation. Of cancelled lines, only what has left the hold moves.

@@ -5,7 +5,7 @@ use crate::id::{OperationId, PaymentId, ProviderId};
 use crate::money::Money;
 use crate::order::settle::{can_void, settle, start_refunds};
 use crate::order::{Context, Draft, Order, OrderEvent, OrderMove, OrderPolicy, OrderStatus};
-use crate::payment::{CaptureMode, Operation, OperationKind, Payment, PaymentMethod, ProviderToken};
+use crate::payment::{CaptureMode, OperationKind, Payment, PaymentMethod, ProviderToken};
 
 /// How somebody wants to pay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,26 +50,10 @@ impl Tender {
                 CaptureMode::Automatic => OperationKind::Charge,
                 CaptureMode::Manual => OperationKind::Authorise,
             };
-            start(draft, id, kind, amount, context)?;
+            draft.start_operation(id, kind, amount, context)?;
         }
         Ok(id)
     }
-}
-
-/// Starts an operation, claimed by its maker.
-pub(crate) fn start(
-    draft: &mut Draft,
-    payment_id: PaymentId,
-    kind: OperationKind,
-    amount: Money,
-    context: &Context<'_>,
-) -> Result<()> {
-    let operations = draft.order().payment(payment_id).map_or(0, |payment| payment.operations.len());
-    if operations >= Payment::MAX_OPERATIONS {
-        return Err(Error::conflict("too_many_operations", "the payment has too many operations"));
-    }
-    let operation = Operation::new(OperationId::new(context.ids, context.now), kind, amount, context.now);
-    draft.record(OrderEvent::OperationStarted { payment_id, operation }, context)
 }
 
 /// Begins another payment for what is still owed.
@@ -165,7 +149,7 @@ pub fn capture(
         let detail = format!("must be more than nothing and at most what is set aside, {capturable}");
         return Err(Invalid::field("/amount", "out_of_range", detail).into());
     }
-    start(draft, payment_id, OperationKind::Capture, amount, context)?;
+    draft.start_operation(payment_id, OperationKind::Capture, amount, context)?;
     settle(draft, policy, context)
 }
 
@@ -184,7 +168,7 @@ pub fn void(
         return Err(Error::conflict("nothing_to_void", "nothing is set aside that can be given up"));
     }
     let amount = payment.capturable()?;
-    start(draft, payment_id, OperationKind::Void, amount, context)?;
+    draft.start_operation(payment_id, OperationKind::Void, amount, context)?;
     settle(draft, policy, context)
 }
 

@@ -8,7 +8,6 @@ use crate::fulfilment::{FulfilmentMove, FulfilmentStatus, aggregate};
 use crate::id::{PaymentId, ReservationId};
 use crate::inventory::ReservationStatus;
 use crate::money::Money;
-use crate::order::pay::start;
 use crate::order::{
     CancelCause, Cancellation, CancelledUnits, Context, Draft, Hold, LatePayment, Order, OrderEvent,
     OrderLine, OrderMove, OrderPolicy, OrderStatus,
@@ -142,7 +141,7 @@ pub(crate) fn again_at(payment: &Payment, kind: OperationKind) -> Option<Timesta
         .filter(|operation| operation.kind == kind && operation.status == OperationStatus::Declined);
     let last = refused.clone().filter_map(|operation| operation.settled_at).max()?;
     let tries = u32::try_from(refused.by_ref().count()).unwrap_or(u32::MAX);
-    Some(last + Operation::ask_after(tries.saturating_add(2)))
+    Some(last + Operation::ask_after(tries.saturating_add(1)))
 }
 
 /// An order that is cancelled, or is to be, gives up what is set aside for it.
@@ -161,7 +160,7 @@ fn give_up(draft: &mut Draft, context: &Context<'_>) -> Result<()> {
         .map(|payment| Ok((payment.id, payment.capturable()?)))
         .collect::<Result<_>>()?;
     for (payment_id, amount) in open {
-        start(draft, payment_id, OperationKind::Void, amount, context)?;
+        draft.start_operation(payment_id, OperationKind::Void, amount, context)?;
     }
     Ok(())
 }
@@ -197,7 +196,7 @@ pub(crate) fn start_refunds(
         if draft.order().payment(payment_id).is_some_and(|payment| payment.method.is_offline()) {
             give_cash_back(draft, payment_id, part, context)?;
         } else {
-            start(draft, payment_id, OperationKind::Refund, part, context)?;
+            draft.start_operation(payment_id, OperationKind::Refund, part, context)?;
         }
     }
     Ok(())
@@ -210,7 +209,7 @@ fn give_cash_back(
     amount: Money,
     context: &Context<'_>,
 ) -> Result<()> {
-    start(draft, payment_id, OperationKind::Refund, amount, context)?;
+    draft.start_operation(payment_id, OperationKind::Refund, amount, context)?;
     let order = draft.order();
     let last =
         order.payment(payment_id).and_then(|payment| payment.operations.last()).map(|operation| operation.id);

@@ -16,7 +16,6 @@ impl Payment {
         let operation = self.operation_mut(id)?;
         operation.status = OPERATION_TABLE.next(operation.status, OperationFact::Resend).ok_or(MISFIT)?;
         operation.look_at = Some(claimed_until);
-        operation.tries = operation.tries.saturating_add(1);
         Ok(())
     }
 

@@ -130,7 +130,7 @@ pub struct Operation {
     /// When somebody has to look at it again, if nobody has until then: the end of the caller's claim while it is calling, the
     /// next time to ask the provider while it is unknown or watched.
     pub look_at: Option<Timestamp>,
-    /// How often the provider was called or asked.
+    /// How often something was learnt of it, be it that the answer was lost.
     pub tries: u32,
     /// The provider's object for it.
     pub reference: Option<ProviderReference>,
@@ -158,7 +158,7 @@ impl Operation {
             amount,
             status: OperationStatus::Calling,
             look_at: Some(now + Self::LEASE),
-            tries: 1,
+            tries: 0,
             reference: None,
             decline: None,
             finding: None,
@@ -175,9 +175,9 @@ impl Operation {
         }
     }
 
-    /// When to ask the provider again after `tries` attempts: 15 seconds, doubling, at most six hours apart.
+    /// When to ask the provider again after `tries` answers: 15 seconds, doubling, at most six hours apart.
     pub fn ask_after(tries: u32) -> Duration {
-        let doublings = tries.saturating_sub(1).min(11);
+        let doublings = tries.min(11);
         Duration::seconds(15_i64 << doublings).min(Duration::hours(6))
     }
 }

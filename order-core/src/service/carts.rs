@@ -39,14 +39,17 @@ pub struct Carts<'a> {
 }
 
 impl Carts<'_> {
-    /// The owner's cart; an empty one, of version 0, when there is none.
+    /// The owner's cart; an empty one, of version 0, when there is none. What was left alone for too long is not in it any more.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn get(&self, owner: &CartOwner) -> Result<Cart> {
-        let now = self.parts.now();
-        let cart = self.parts.store.find_open_cart(owner).await?.filter(|cart| !cart.is_expired(now));
-        Ok(cart.unwrap_or_else(|| Cart::new(CartId::new(&*self.parts.ids, now), owner.clone(), now)))
+        let mut cart = self.open(owner).await?;
+        if cart.is_expired(self.parts.now()) {
+            cart.lines.clear();
+            cart.currency = None;
+        }
+        Ok(cart)
     }
 
     /// Puts units of a product into the cart, at the price and with the name the catalogue gives now.

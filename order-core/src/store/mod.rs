@@ -10,6 +10,8 @@
 //!
 //! * apply a write-set atomically and durably, and make it visible to every read that begins after `commit` has returned;
 //! * check every [guard](Refusal) *in the write*, so that two commits at once can't both pass it;
+//! * name, where several guards refuse, the idempotency key first, so that a repeated request is known as one; then unique keys,
+//!   versions, reservations, refunds, stock;
 //! * apply a write-set once: a second commit with the same id is `Applied` and changes nothing, for at least
 //!   [`WRITE_SET_MEMORY`];
 //! * touch stock rows in the order of their keys, so that two commits never wait for each other in a circle;

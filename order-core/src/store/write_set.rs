@@ -23,7 +23,7 @@ pub struct WriteSet {
     pub at: Timestamp,
     /// Carts to write.
     pub carts: Vec<CartPut>,
-    /// Carts to remove, each with the version it must have.
+    /// Carts to remove, each with the version it must have. What is not there can't be removed.
     pub removed_carts: Vec<(CartId, u64)>,
     /// Orders to write.
     pub orders: Vec<OrderPut>,

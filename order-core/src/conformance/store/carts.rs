@@ -61,7 +61,7 @@ pub async fn cart_removal_is_guarded(subject: Subject) {
     let samples = Sampler::new(4);
     let cart = samples.cart(customer_cart("c-1"));
     subject.apply(&samples.put_cart(0, &cart)).await;
-    for (version, applied) in [(0, false), (2, false), (1, true), (1, false)] {
+    for (version, applied) in [(0, false), (2, false), (1, true), (1, false), (0, false)] {
         let mut set = samples.set();
         set.removed_carts.push((cart.id, version));
         if applied {

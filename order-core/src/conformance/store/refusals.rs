@@ -46,7 +46,9 @@ impl Scene {
         subject.apply(&placing).await;
         let (paying, paid) = samples.approve(&placed);
         subject.apply(&paying).await;
-        let (placing, other_order) = samples.order("c-2", "tea");
+        let mut new = samples.new_order("c-2", vec![samples.line("tea", 1_250, 1)]);
+        new.cart_id = Some(samples.cart(customer_cart("c-2")).id);
+        let (placing, other_order) = samples.place(new);
         subject.apply(&placing).await;
         let owners: Vec<CartOwner> = ["c-1", "c-2", "c-3", "c-4"].map(customer_cart).to_vec();
         let carts: Vec<Cart> = owners.iter().map(|owner| samples.cart(owner.clone())).collect();
@@ -179,11 +181,8 @@ pub async fn refused_by_an_order_number(subject: Subject) {
 /// By a cart that has become an order.
 pub async fn refused_by_an_ordered_cart(subject: Subject) {
     let scene = Scene::new(&subject).await;
-    let cart = scene.samples.cart(customer_cart("c-9")).id;
-    let mut new = scene.samples.new_order("c-9", vec![scene.samples.line("tea", 500, 1)]);
-    new.cart_id = Some(cart);
-    subject.apply(&scene.samples.place(new).0).await;
-    let spoil = |set: &mut WriteSet| Arc::make_mut(&mut set.orders[1].order).cart_id = Some(cart);
+    let cart = scene.other_order.cart_id;
+    let spoil = |set: &mut WriteSet| Arc::make_mut(&mut set.orders[1].order).cart_id = cart;
     scene.refuse(&subject, &Refusal::Taken(UniqueKey::OrderCart), spoil).await;
 }
 
@@ -276,4 +275,56 @@ pub async fn refused_by_stock(subject: Subject) {
     let short = vec![crate::store::StockShort::new(shelf("coffee"), 9)];
     let spoil = |set: &mut WriteSet| set.change_stock(shelf("coffee"), StockChange::reserve(100));
     scene.refuse(&subject, &Refusal::Stock(short), spoil).await;
+}
+
+/// What spoils a write-set, and what it is then refused by.
+type Spoilt = (fn(&Scene, &mut WriteSet), fn(&Refusal) -> bool);
+
+/// By several guards at once: the idempotency key is told first, so that a repetition is known as one; then unique keys, versions,
+/// reservations, refunds and stock.
+pub async fn several_refusals_are_told_in_order(subject: Subject) {
+    let scene = Scene::new(&subject).await;
+    let spoilt: [Spoilt; 9] = [
+        (|_, set| set.idempotency.as_mut().unwrap().is_new = false, |why| *why == Refusal::IdempotencyKey),
+        (
+            |scene, set| Arc::make_mut(&mut set.orders[1].order).number = scene.other_order.number.clone(),
+            |why| *why == Refusal::Taken(UniqueKey::OrderNumber),
+        ),
+        (
+            |scene, set| Arc::make_mut(&mut set.orders[1].order).cart_id = scene.other_order.cart_id,
+            |why| *why == Refusal::Taken(UniqueKey::OrderCart),
+        ),
+        (
+            |scene, set| set.carts[0].cart.owner = scene.owners[1].clone(),
+            |why| *why == Refusal::Taken(UniqueKey::CartOwner),
+        ),
+        (
+            |_, set| set.carts[1].expected = 2,
+            |why| matches!(why, Refusal::Version { aggregate: Aggregate::Cart, .. }),
+        ),
+        (
+            |_, set| set.orders[0].expected -= 1,
+            |why| matches!(why, Refusal::Version { aggregate: Aggregate::Order, .. }),
+        ),
+        (|_, set| set.reservations[1].is_new = true, |why| matches!(why, Refusal::ReservationEnded(_))),
+        (
+            |_, set| {
+                let payment = &mut Arc::make_mut(&mut set.orders[0].order).payments[0];
+                payment.refunded = crate::money::Money::from_minor(1, payment.amount.currency());
+            },
+            |why| *why == Refusal::Refundable,
+        ),
+        (
+            |_, set| set.change_stock(shelf("coffee"), StockChange::reserve(100)),
+            |why| matches!(why, Refusal::Stock(_)),
+        ),
+    ];
+    for (first, (_, is_told)) in spoilt.iter().enumerate() {
+        let mut set = scene.set.clone();
+        set.id = scene.samples.set().id;
+        spoilt[first..].iter().for_each(|(spoil, _)| spoil(&scene, &mut set));
+        let refusal = subject.refusal(&set).await;
+        assert!(is_told(&refusal), "of the guards from the {first}. on, {refusal:?} was told first");
+    }
+    subject.apply(&scene.set).await;
 }

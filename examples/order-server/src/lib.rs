@@ -1,0 +1,26 @@
+//! The bundled server: joins the order engine, its HTTP interface and the SQLite store into a program that runs as it is, with
+//! a demo catalogue, a small identity service and simulated payments. It is also the example of a whole host.
+//!
+//! * [`Config`] is read from the environment and a file, and checked whole.
+//! * [`Server`] starts with it: in `main` until a signal comes, in a test on a free port.
+//!
+//! What a host of its own would replace: the [catalogue], the [users] and the [payment provider](simulated).
+
+mod access;
+pub mod accounts;
+pub mod catalogue;
+pub mod completion;
+pub mod config;
+pub mod development;
+pub mod passes;
+mod problem;
+pub mod server;
+pub mod setting;
+pub mod simulated;
+mod source;
+pub mod token;
+pub mod users;
+
+pub use config::{Config, Mode};
+pub use server::{Server, StartError};
+pub use source::Mistakes;

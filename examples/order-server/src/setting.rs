@@ -1,0 +1,93 @@
+//! The settings there are, as data: `--help`, the configuration file and the environment all read this table.
+
+use std::fmt;
+
+/// One setting. In the environment it has its name; in the configuration file its name in lower case.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// Another name it goes by, in other deployments of such services.
+    pub alias: Option<&'static str>,
+    /// What holds when it is not given, for a reader.
+    pub default: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, purpose: &'static str) -> Setting {
+    Setting { name, alias: None, default, purpose }
+}
+
+/// Every setting.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        alias: Some("APP_ENV"),
+        ..setting("ORDER_ENV", "development", "development or production; production accepts no demo secrets")
+    },
+    setting("HOST", "127.0.0.1", "the address to listen on"),
+    setting("PORT", "8080", "the port to listen on; 0 takes a free one"),
+    setting("API_PREFIX", "/api/v1", "where the interface begins"),
+    setting(
+        "DATABASE_URL",
+        "sqlite:data/orders.db",
+        "sqlite:<path> or memory: (nothing outlives the process)",
+    ),
+    setting(
+        "SQLITE_SYNCHRONOUS",
+        "full",
+        "full: an answer survives a power cut; normal: a crash of the server only",
+    ),
+    Setting {
+        alias: Some("SECRET_KEY"),
+        ..setting(
+            "JWT_SECRET",
+            "a development secret",
+            "the HS256 key of tokens; in production at least 32 bytes",
+        )
+    },
+    setting("JWT_ISSUER", "not checked", "the issuer a token must name"),
+    setting("JWT_AUDIENCE", "not checked", "the audience a token must name"),
+    setting("SERVICE_KEYS", "development=…", "keys of services: name=key,name=key"),
+    setting("CURRENCY", "EUR", "the currency of the demo catalogue and of every fee"),
+    setting("TAX_BASIS_POINTS", "0", "tax on top of the prices: 1900 is 19 %"),
+    setting("SHIPPING_FEE", "0", "a flat fee for each order, e.g. 4.90"),
+    setting("FREE_SHIPPING_FROM", "never", "goods for at least this much are shipped for nothing"),
+    setting("COUPONS", "none", "CODE=10% or CODE=5.00, separated by commas"),
+    setting("HOLD_MINUTES", "30", "how long stock is held for an order that is not paid: 1 to 10080"),
+    setting("DEMO_STOCK", "1000", "units of each demo product that are received at the first start"),
+    setting("ALLOW_SIMULATED_PAYMENTS", "false", "true: production may run without a real payment provider"),
+    setting("SIMULATED_SLOW_MILLISECONDS", "2000", "how long the token sim_slow takes: 0 to 60000"),
+    setting("PASS_SECONDS", "5", "the pause between two background passes: 1 to 3600"),
+    setting(
+        "SHUTDOWN_SECONDS",
+        "10",
+        "how long requests may go on when the server is told to stop: 0 to 300",
+    ),
+    setting("CORS_ORIGINS", "none", "origins whose pages may call the interface, separated by commas"),
+    setting("LOG_FORMAT", "text", "text or json"),
+    setting("RUST_LOG", "info", "what is logged, e.g. info,order_server=debug"),
+];
+
+/// The text of `--help`.
+#[derive(Debug, Clone, Copy)]
+pub struct Help;
+
+impl fmt::Display for Help {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "The order engine over HTTP, on SQLite, with a demo catalogue and simulated payments.\n\n\
+             Usage: order-server [--config FILE] [--check]\n\n\
+             \x20 --config FILE  read settings from a TOML file (or CONFIG_FILE); the environment wins over it\n\
+             \x20 --check        say whether the settings are good, and end\n\
+             \x20 --help         this text\n\n\
+             Settings, as environment variables; in the file their names are in lower case:\n\n",
+        )?;
+        for setting in SETTINGS {
+            writeln!(f, "  {:<28} {}", setting.name, setting.purpose)?;
+            let alias = setting.alias.map(|alias| format!("; also {alias}")).unwrap_or_default();
+            writeln!(f, "  {:<28}   default: {}{alias}", "", setting.default)?;
+        }
+        Ok(())
+    }
+}

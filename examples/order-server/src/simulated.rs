@@ -1,0 +1,192 @@
+//! The simulated payment provider of the server. It stands for another company: its books are in a file of its own, and outlive
+//! a server that is killed, so that recovery can ask it what became of the money.
+//!
+//! What it does is [`SimulatedGateway`]'s. The file is a journal of what it was told; the books are what comes of it when it is
+//! told the same again.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
+use order_core::id::PaymentId;
+use order_core::memory::{SimulatedAccount, SimulatedGateway};
+use order_core::payment::Answer;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Row as _};
+use tokio::sync::Mutex;
+
+const SERVICE: &str = "simulated payments";
+/// The token whose calls take their time.
+const SLOW: &str = "sim_slow";
+/// How often an undecided call is asked about: more often than the gateway stays undecided.
+const QUESTIONS: u32 = 5;
+
+/// The simulated provider, with books that last.
+#[derive(Debug, Clone)]
+pub struct SimulatedProvider {
+    desk: Arc<Desk>,
+    slow: Duration,
+}
+
+#[derive(Debug)]
+struct Desk {
+    gateway: SimulatedGateway,
+    /// Where everything is written down before it is done; nowhere, when nothing has to last.
+    journal: Mutex<Option<SqliteConnection>>,
+}
+
+/// What the provider was told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "snake_case")]
+enum Told {
+    Execute { instruction: Box<Instruction> },
+    Ask { instruction: Box<Instruction> },
+    Complete { payment_id: PaymentId, approve: bool },
+}
+
+/// What the provider says.
+enum Said {
+    Answer(Result<Answer, GatewayError>),
+    Completed(bool),
+}
+
+impl SimulatedProvider {
+    /// Opens its books in a file, which is made if there is none; or keeps them in memory.
+    ///
+    /// # Errors
+    /// When the file can't be opened or read.
+    pub async fn open(path: Option<&Path>, slow: Duration) -> Result<Self, sqlx::Error> {
+        let gateway = SimulatedGateway::default();
+        let mut journal = None;
+        if let Some(path) = path {
+            let mut connection = SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Normal)
+                .connect()
+                .await?;
+            replay(&mut connection, &gateway).await?;
+            journal = Some(connection);
+        }
+        Ok(Self { desk: Arc::new(Desk { gateway, journal: Mutex::new(journal) }), slow })
+    }
+
+    /// Its books: one account for each charge or authorisation that succeeded.
+    pub fn books(&self) -> Vec<SimulatedAccount> {
+        self.desk.gateway.books()
+    }
+
+    /// The customer does what was asked of them, or refuses to. Tells whether anything was asked of them.
+    ///
+    /// # Errors
+    /// When it can't be written down: nothing was done.
+    pub async fn complete(&self, payment_id: PaymentId, approve: bool) -> Result<bool, GatewayError> {
+        match self.tell(Told::Complete { payment_id, approve }).await? {
+            Said::Completed(completed) => Ok(completed),
+            Said::Answer(_) => Ok(false),
+        }
+    }
+
+    /// Writes down what it is told, and does it: both, or neither, also when the caller goes away meanwhile.
+    async fn tell(&self, told: Told) -> Result<Said, GatewayError> {
+        let desk = Arc::clone(&self.desk);
+        let done = tokio::spawn(async move {
+            let mut journal = desk.journal.lock().await;
+            if let Some(connection) = journal.as_mut().filter(|_| told.matters()) {
+                write_down(connection, &told).await?;
+            }
+            Ok(told.to(&desk.gateway).await)
+        });
+        done.await.unwrap_or_else(|_| Err(GatewayError::unknown(SERVICE)))
+    }
+
+    async fn answer(&self, told: Told) -> Result<Answer, GatewayError> {
+        match self.tell(told).await? {
+            Said::Answer(answer) => answer,
+            Said::Completed(_) => Err(GatewayError::unknown(SERVICE)),
+        }
+    }
+}
+
+#[async_trait]
+impl PaymentGateway for SimulatedProvider {
+    async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        let answer = self.answer(Told::Execute { instruction: Box::new(instruction.clone()) }).await?;
+        if !is_slow(instruction) || answer != Answer::Unknown {
+            return Ok(answer);
+        }
+        tokio::time::sleep(self.slow).await;
+        self.ask(instruction).await
+    }
+
+    async fn ask(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        let mut answer = Answer::Unknown;
+        for _ in 0..QUESTIONS {
+            answer = self.answer(Told::Ask { instruction: Box::new(instruction.clone()) }).await?;
+            if answer != Answer::Unknown {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn is_slow(instruction: &Instruction) -> bool {
+    instruction.token.as_ref().is_some_and(|token| token.reveal() == SLOW)
+}
+
+impl Told {
+    /// Whether it may change anything: questions do only while a slow call is undecided.
+    fn matters(&self) -> bool {
+        match self {
+            Self::Execute { .. } | Self::Complete { .. } => true,
+            Self::Ask { instruction } => is_slow(instruction),
+        }
+    }
+
+    async fn to(&self, gateway: &SimulatedGateway) -> Said {
+        match self {
+            Self::Execute { instruction } => Said::Answer(gateway.execute(instruction).await),
+            Self::Ask { instruction } => Said::Answer(gateway.ask(instruction).await),
+            Self::Complete { payment_id, approve } => {
+                Said::Completed(gateway.complete(*payment_id, *approve))
+            }
+        }
+    }
+}
+
+async fn write_down(connection: &mut SqliteConnection, told: &Told) -> Result<(), GatewayError> {
+    let not_sent = |source| GatewayError::NotSent { service: SERVICE, source: Some(source) };
+    let text = serde_json::to_string(told).map_err(|error| not_sent(error.into()))?;
+    let insert = sqlx::query("INSERT INTO journal (told) VALUES (?)").bind(text);
+    insert.execute(connection).await.map_err(|error| not_sent(error.into()))?;
+    Ok(())
+}
+
+/// Tells the gateway everything again.
+async fn replay(connection: &mut SqliteConnection, gateway: &SimulatedGateway) -> Result<(), sqlx::Error> {
+    const PAGE: i64 = 1_000;
+    let schema = "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, told TEXT NOT NULL) STRICT";
+    sqlx::query(schema).execute(&mut *connection).await?;
+    let mut last = 0_i64;
+    loop {
+        let page = sqlx::query("SELECT id, told FROM journal WHERE id > ? ORDER BY id LIMIT ?")
+            .bind(last)
+            .bind(PAGE);
+        let rows = page.fetch_all(&mut *connection).await?;
+        for row in &rows {
+            last = row.try_get("id")?;
+            let text: String = row.try_get("told")?;
+            let told: Told =
+                serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            let _ = told.to(gateway).await;
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The configuration: every mistake at once, production's refusals, and secrets that are never shown.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use order_server::config::{DEVELOPMENT_SECRET, DEVELOPMENT_SERVICE_KEY, Database};
+use order_server::{Config, Mistakes, Mode};
+use secrecy::ExposeSecret as _;
+
+fn read(settings: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    let settings: HashMap<&str, &str> = settings.iter().copied().collect();
+    Config::read(None, &|name| settings.get(name).map(OsString::from))
+}
+
+fn wrong(settings: &[(&str, &str)]) -> Vec<String> {
+    read(settings).map(drop).unwrap_err().settings().map(str::to_owned).collect()
+}
+
+#[test]
+fn nothing_has_to_be_said_in_development() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.mode, Mode::Development);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.prefix, "/api/v1");
+    assert_eq!(config.database, Database::Sqlite("data/orders.db".into()));
+    assert!(config.is_synchronous_full);
+}
+
+#[test]
+fn every_setting_can_be_wrong() {
+    let cases = [
+        ("ORDER_ENV", "staging"),
+        ("HOST", "localhost:80"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("API_PREFIX", "api"),
+        ("API_PREFIX", "/api/"),
+        ("API_PREFIX", "/api//v1"),
+        ("API_PREFIX", "/{id}"),
+        ("DATABASE_URL", "postgres://user:password@db/orders"),
+        ("DATABASE_URL", "sqlite:"),
+        ("DATABASE_URL", "sqlite::memory:"),
+        ("DATABASE_URL", "orders.db"),
+        ("SQLITE_SYNCHRONOUS", "off"),
+        ("SERVICE_KEYS", "warehouse"),
+        ("SERVICE_KEYS", "=key"),
+        ("SERVICE_KEYS", "warehouse="),
+        ("CURRENCY", "EURO"),
+        ("TAX_BASIS_POINTS", "19.5"),
+        ("TAX_BASIS_POINTS", "10001"),
+        ("SHIPPING_FEE", "4.999"),
+        ("SHIPPING_FEE", "-1.00"),
+        ("FREE_SHIPPING_FROM", "fifty"),
+        ("COUPONS", "SPRING"),
+        ("COUPONS", "SPRING=0%"),
+        ("COUPONS", "SPRING=101%"),
+        ("COUPONS", "SPRING=-1.00"),
+        ("HOLD_MINUTES", "0"),
+        ("DEMO_STOCK", "-1"),
+        ("ALLOW_SIMULATED_PAYMENTS", "yes"),
+        ("SIMULATED_SLOW_MILLISECONDS", "60001"),
+        ("PASS_SECONDS", "0"),
+        ("SHUTDOWN_SECONDS", "301"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://shop.example/path"),
+        ("LOG_FORMAT", "xml"),
+        ("RUST_LOG", "order_server=loud"),
+    ];
+    for case in cases {
+        assert_eq!(wrong(&[case]), [case.0], "{case:?}");
+    }
+    // And all of them at once: each is listed, none hides another.
+    let all: Vec<_> = cases.iter().filter(|(name, _)| *name != "ORDER_ENV").copied().collect();
+    let names: std::collections::BTreeSet<_> = all.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(wrong(&all).into_iter().collect::<std::collections::BTreeSet<_>>(), names);
+}
+
+#[test]
+fn production_accepts_nothing_that_everybody_knows() {
+    let long = "0123456789abcdef0123456789abcdef";
+    let good = [
+        ("ORDER_ENV", "production"),
+        ("JWT_SECRET", long),
+        ("SERVICE_KEYS", "warehouse=fedcba9876543210fedcba9876543210"),
+        ("ALLOW_SIMULATED_PAYMENTS", "true"),
+    ];
+    assert_eq!(read(&good).unwrap().mode, Mode::Production);
+    assert_eq!(wrong(&[("APP_ENV", "production")]), ["JWT_SECRET", "ALLOW_SIMULATED_PAYMENTS"]);
+    let development_key = format!("warehouse={DEVELOPMENT_SERVICE_KEY}");
+    for (name, value) in [
+        ("JWT_SECRET", ""),
+        ("JWT_SECRET", DEVELOPMENT_SECRET),
+        ("JWT_SECRET", long.get(1..).unwrap()),
+        ("SERVICE_KEYS", "warehouse=short"),
+        ("SERVICE_KEYS", &development_key),
+        ("DATABASE_URL", "memory:"),
+        ("ALLOW_SIMULATED_PAYMENTS", "false"),
+    ] {
+        let settings: Vec<_> =
+            good.into_iter().filter(|(known, _)| *known != name).chain([(name, value)]).collect();
+        assert_eq!(wrong(&settings), [name], "{value}");
+    }
+    let without_keys = read(&[good[0], good[1], good[3]]).unwrap();
+    assert!(without_keys.service_keys.is_empty(), "production has no service key of its own");
+}
+
+#[test]
+fn a_file_is_read_and_the_environment_wins() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(
+        file,
+        "port = 9000\nhost = \"0.0.0.0\"\nservice_keys = [\"a=1\", \"b=2\"]\napp_env = \"development\""
+    )
+    .unwrap();
+    let environment = |name: &str| (name == "PORT").then(|| OsString::from("9001"));
+    let config = Config::read(Some(file.path()), &environment).unwrap();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:9001");
+    let keys: Vec<_> = config.service_keys.iter().map(|service| service.name.as_str()).collect();
+    assert_eq!(keys, ["a", "b"]);
+}
+
+#[test]
+fn a_file_with_mistakes_is_not_guessed_at() {
+    let nobody = |_: &str| None;
+    let mistakes = |text: &str| -> Vec<String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let mistakes = Config::read(Some(file.path()), &nobody).map(drop).unwrap_err();
+        let name = file.path().display().to_string();
+        mistakes.settings().map(|setting| setting.replace(&name, "the file")).collect()
+    };
+    assert_eq!(mistakes("prot = 1\nport = \"x\"\nhold_minutes = 1.5"), ["hold_minutes", "prot", "PORT"]);
+    assert_eq!(mistakes("port = \njwt_secret = \"s3cret\""), ["the file"]);
+    assert_eq!(mistakes("jwt_secret = \"a\"\nsecret_key = \"b\""), ["secret_key"]);
+    let missing = Config::read(Some("/no/such/file".as_ref()), &nobody).map(drop).unwrap_err();
+    assert_eq!(missing.settings().collect::<Vec<_>>(), ["/no/such/file"]);
+}
+
+#[test]
+fn two_names_of_one_setting_must_agree() {
+    assert_eq!(wrong(&[("ORDER_ENV", "development"), ("APP_ENV", "production")]), ["APP_ENV"]);
+    assert!(read(&[("ORDER_ENV", "development"), ("APP_ENV", "development")]).is_ok());
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let secrets = ["tell-nobody-one", "tell-nobody-two"];
+    let keys = format!("warehouse={}", secrets[1]);
+    let config = read(&[("JWT_SECRET", secrets[0]), ("SERVICE_KEYS", &keys)]).unwrap();
+    assert_eq!(config.jwt_secret.expose_secret(), secrets[0]);
+    let shown = format!("{config:?} {config:#?}");
+    let wrong_keys = format!("{},=", secrets[1]);
+    let url = format!("postgres://user:{}@db/orders", secrets[0]);
+    let settings = [
+        ("ORDER_ENV", "production"),
+        ("JWT_SECRET", secrets[0]),
+        ("SERVICE_KEYS", &wrong_keys),
+        ("DATABASE_URL", &url),
+    ];
+    let mistakes = read(&settings).map(drop).unwrap_err();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, "jwt_secret = \"{}\" \"{}\"", secrets[0], secrets[1]).unwrap();
+    let unreadable = Config::read(Some(file.path()), &|_| None).map(drop).unwrap_err();
+    let shown = format!("{shown} {mistakes} {mistakes:?} {unreadable} {unreadable:?}");
+    assert!(secrets.iter().all(|secret| !shown.contains(secret)), "{shown}");
+}

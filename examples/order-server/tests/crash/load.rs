@@ -1,0 +1,227 @@
+//! What customers do, and a ledger of what they were answered.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use order_core::time::{Clock as _, SystemClock};
+use order_server::Config;
+use order_server::token::{Bearer, Signer};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::chance::Chance;
+
+/// Units of each product at the beginning: never short.
+pub(crate) const STOCK: u32 = 900_000;
+/// What is ordered.
+pub(crate) const PRODUCTS: [&str; 4] = ["TEA-GREEN", "MUG-BLUE", "BOOK-TEA", "CARD-GIFT"];
+
+/// What the simulated provider is told to do; good outcomes more often.
+const TOKENS: [&str; 10] = [
+    "sim_approve",
+    "sim_approve",
+    "sim_approve",
+    "sim_approve",
+    "sim_decline",
+    "sim_action",
+    "sim_timeout_before",
+    "sim_timeout_after",
+    "sim_slow",
+    "sim_refund_decline",
+];
+
+/// The server as its clients see it, wherever it listens at the moment.
+#[derive(Debug)]
+pub(crate) struct Shop {
+    client: reqwest::Client,
+    signer: Signer,
+    base: RwLock<String>,
+    is_open: AtomicBool,
+}
+
+/// One request to place an order, with everything that makes it repeatable.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    pub(crate) customer: String,
+    pub(crate) key: String,
+    pub(crate) body: Value,
+    /// The order, when it was answered with 2xx.
+    pub(crate) order: Option<Value>,
+}
+
+/// What customers asked for, and were answered.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    attempts: Mutex<Vec<Attempt>>,
+    unverified: Mutex<Vec<Attempt>>,
+    cancelled: AtomicU64,
+    refunded: AtomicU64,
+    completed: AtomicU64,
+}
+
+impl Shop {
+    pub(crate) fn new(config: &Config, base: String) -> Self {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let (base, is_open) = (RwLock::new(base), AtomicBool::new(true));
+        Self { client, signer: Signer::new(config), base, is_open }
+    }
+
+    pub(crate) fn close(&self) {
+        self.is_open.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn reopen(&self, base: String) {
+        *self.base.write().unwrap() = base;
+        self.is_open.store(true, Ordering::SeqCst);
+    }
+
+    fn token(&self, id: &str, role: &str) -> String {
+        let bearer = Bearer { id, roles: &[role], seller_id: None };
+        self.signer.sign(bearer, SystemClock.now(), order_core::time::Duration::hours(1)).unwrap()
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let base = self.base.read().unwrap().clone();
+        self.client.request(method, format!("{base}/api/v1{path}"))
+    }
+
+    pub(crate) fn as_customer(&self, id: &str, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(self.token(id, "customer"))
+    }
+
+    pub(crate) fn as_admin(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(self.token("admin", "admin"))
+    }
+
+    pub(crate) fn place(&self, attempt: &Attempt) -> RequestBuilder {
+        let request = self.as_customer(&attempt.customer, Method::POST, "/orders");
+        request.header("Idempotency-Key", &attempt.key).json(&attempt.body)
+    }
+}
+
+/// The answer to a request: its status and body, or nothing when it was lost.
+pub(crate) async fn send(request: RequestBuilder) -> Option<(u16, Value)> {
+    let response = request.send().await.ok()?;
+    let status = response.status().as_u16();
+    Some((status, response.json().await.ok()?))
+}
+
+impl Ledger {
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        self.attempts.lock().unwrap().clone()
+    }
+
+    pub(crate) fn answered(&self) -> Vec<Attempt> {
+        self.attempts.lock().unwrap().iter().filter(|attempt| attempt.order.is_some()).cloned().collect()
+    }
+
+    /// What was answered since the last time.
+    pub(crate) fn take_unverified(&self) -> Vec<Attempt> {
+        std::mem::take(&mut *self.unverified.lock().unwrap())
+    }
+
+    pub(crate) fn cancelled(&self) -> u64 {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn refunded(&self) -> u64 {
+        self.refunded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn completed(&self) -> u64 {
+        self.completed.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, attempt: Attempt) {
+        if attempt.order.is_some() {
+            self.unverified.lock().unwrap().push(attempt.clone());
+        }
+        self.attempts.lock().unwrap().push(attempt);
+    }
+}
+
+fn count(counter: &AtomicU64, answer: Option<(u16, Value)>) {
+    if answer.is_some_and(|(status, _)| (200..300).contains(&status)) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A customer, and the staff who serve them, until the server is gone.
+pub(crate) async fn customer(shop: Arc<Shop>, ledger: Arc<Ledger>, name: String, mut chance: Chance) {
+    let mut own: Vec<Value> = Vec::new();
+    while shop.is_open.load(Ordering::SeqCst) {
+        match chance.below(10) {
+            0 => cancel(&shop, &ledger, &name, &own, &mut chance).await,
+            1 => refund(&shop, &ledger, &own, &mut chance).await,
+            _ => own.extend(check_out(&shop, &ledger, &name, &mut chance).await),
+        }
+        tokio::time::sleep(Duration::from_millis(chance.below(20))).await;
+    }
+}
+
+async fn check_out(shop: &Shop, ledger: &Ledger, name: &str, chance: &mut Chance) -> Option<Value> {
+    let items: Vec<Value> = (0..=chance.below(2))
+        .map(|_| json!({ "product_id": chance.pick(&PRODUCTS), "quantity": 1 + chance.below(3) }))
+        .collect();
+    let is_cart = chance.below(2) == 0;
+    if is_cart {
+        for item in &items {
+            send(shop.as_customer(name, Method::POST, "/cart/items").json(item)).await?;
+        }
+    }
+    let payment = match chance.below(8) {
+        0 => json!({ "method": "cod" }),
+        _ => json!({ "method": "card", "provider": "simulated", "token": chance.pick(&TOKENS) }),
+    };
+    let address = json!({ "line1": "1 Main St", "city": "Cork", "postal_code": "T12", "country": "IE" });
+    let mut body = json!({ "shipping_address": address, "payment": payment });
+    if !is_cart {
+        body["items"] = json!(items);
+    }
+    let key = format!("order-{:016x}", chance.next());
+    let mut attempt = Attempt { customer: name.to_owned(), key, body, order: None };
+    let answer = send(shop.place(&attempt)).await;
+    match answer {
+        Some((201, order)) => attempt.order = Some(order),
+        Some((status, problem)) if status < 500 && !matches!(status, 409 | 422) => {
+            panic!("a good order was refused: {status} {problem}")
+        }
+        Some(_) | None => {}
+    }
+    let order = attempt.order.clone();
+    ledger.note(attempt);
+    let order = order?;
+    let id = order["payment"]["id"].as_str().filter(|_| !order["payment"]["action"].is_null());
+    if let Some(id) = id.filter(|_| chance.below(4) > 0) {
+        let request = shop.request(Method::POST, &format!("/simulated/payments/{id}/complete"));
+        let answer = send(request.json(&json!({ "approve": chance.below(4) > 0 }))).await;
+        count(&ledger.completed, answer);
+    }
+    Some(order)
+}
+
+async fn cancel(shop: &Shop, ledger: &Ledger, name: &str, own: &[Value], chance: &mut Chance) {
+    let Some(order) = chance.pick(own) else { return };
+    let path = format!("/orders/{}/cancel", order["id"].as_str().unwrap());
+    let mut body = json!({ "reason": "changed my mind" });
+    if chance.below(2) == 0 {
+        body["items"] = json!([{ "item_id": order["items"][0]["id"], "quantity": 1 }]);
+    }
+    let key = format!("cancel-{:016x}", chance.next());
+    let request = shop.as_customer(name, Method::POST, &path).header("Idempotency-Key", key).json(&body);
+    count(&ledger.cancelled, send(request).await);
+}
+
+async fn refund(shop: &Shop, ledger: &Ledger, own: &[Value], chance: &mut Chance) {
+    let Some(order) = chance.pick(own) else { return };
+    let Some(id) = order["payment"]["id"].as_str() else { return };
+    let path = format!("/payments/{id}/refunds");
+    let mut body = json!({ "reason": "goodwill" });
+    if chance.below(2) == 0 {
+        body["amount"] = json!({ "amount": "1.00", "currency": "EUR" });
+    }
+    let key = format!("refund-{:016x}", chance.next());
+    let request = shop.as_admin(Method::POST, &path).header("Idempotency-Key", key).json(&body);
+    count(&ledger.refunded, send(request).await);
+}

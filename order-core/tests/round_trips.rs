@@ -1,0 +1,170 @@
+//! How often a store is asked for one request: `ARCHITECTURE.md` tells, and this counts.
+#![cfg(feature = "memory")]
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use order_core::address::Address;
+use order_core::cart::{Cart, CartOwner};
+use order_core::error::StoreError;
+use order_core::gateway::Product;
+use order_core::id::{
+    CartId, CustomerId, IdempotencyKey, LocationId, OrderId, OrderNumber, PaymentId, ProductId, ProviderId,
+    ReservationId, SellerId,
+};
+use order_core::inventory::{Reservation, StockLevel};
+use order_core::memory::{MemoryCatalogue, MemoryStore, SimulatedGateway};
+use order_core::money::{Currency, Money};
+use order_core::order::{Actor, EventRecord, Order, OrderStatus, Tender};
+use order_core::service::{AddItem, CancelOrder, Engine, PlaceOrder, RefundTarget, Request};
+use order_core::store::{
+    CartRepository, Commit, CommitOutcome, IdempotencyRecord, IdempotencyRepository, OrderFilter,
+    OrderRepository, OutboxMessage, OutboxRepository, Page, PageRequest, ReservationRepository, Retention,
+    StockRepository, StoreHealth, WriteSet,
+};
+use order_core::time::Timestamp;
+
+type Answer<T> = Result<T, StoreError>;
+
+/// A store that notes what it is asked.
+#[derive(Debug, Default)]
+struct Noting {
+    inner: MemoryStore,
+    asked: Mutex<Vec<&'static str>>,
+}
+
+impl Noting {
+    /// What it was asked since the last time.
+    fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+macro_rules! noting {
+    ($($port:ident { $(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+ })+) => {
+        $(
+            #[async_trait]
+            impl $port for Noting {
+                $(
+                    async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
+                        self.asked.lock().unwrap().push(stringify!($name));
+                        self.inner.$name($($argument),*).await
+                    }
+                )+
+            }
+        )+
+    };
+}
+
+noting! {
+    Commit {
+        fn commit(set: &WriteSet) -> CommitOutcome;
+    }
+    CartRepository {
+        fn find_cart(id: CartId) -> Option<Cart>;
+        fn find_open_cart(owner: &CartOwner) -> Option<Cart>;
+        fn expired_carts(now: Timestamp, limit: u32) -> Vec<(CartId, u64)>;
+    }
+    OrderRepository {
+        fn find_order(id: OrderId) -> Option<Order>;
+        fn find_order_by_number(number: &OrderNumber) -> Option<Order>;
+        fn find_order_by_payment(id: PaymentId) -> Option<Order>;
+        fn list_orders(filter: &OrderFilter, page: PageRequest) -> Page<Order>;
+        fn due_orders(now: Timestamp, limit: u32) -> Vec<OrderId>;
+        fn history(id: OrderId) -> Vec<EventRecord>;
+    }
+    StockRepository {
+        fn stock_levels(products: &[ProductId]) -> Vec<StockLevel>;
+    }
+    ReservationRepository {
+        fn find_reservation(id: ReservationId) -> Option<Reservation>;
+        fn expired_reservations(now: Timestamp, products: &[ProductId], limit: u32) -> Vec<Reservation>;
+    }
+    IdempotencyRepository {
+        fn find_idempotency(scope: &str, key: &IdempotencyKey) -> Option<IdempotencyRecord>;
+    }
+    OutboxRepository {
+        fn claim_outbox(now: Timestamp, until: Timestamp, orders: u32) -> Vec<OutboxMessage>;
+        fn delivered(order_id: OrderId, sequence: u64) -> ();
+        fn undelivered(order_id: OrderId, sequence: u64, again: Timestamp) -> ();
+        fn stuck_outbox(attempts: u32, limit: u32) -> Vec<OutboxMessage>;
+        fn outbox_len() -> u64;
+    }
+    Retention {
+        fn forget(write_sets: Timestamp, idempotency: Timestamp, limit: u32) -> u64;
+    }
+    StoreHealth {
+        fn ping() -> ();
+    }
+}
+
+#[tokio::test]
+async fn every_request_has_a_fixed_number_of_round_trips() {
+    let store = Arc::new(Noting::default());
+    let goods: Vec<_> = (0..50).map(product).collect();
+    let simulated = ProviderId::new("simulated").unwrap();
+    let engine = Engine::builder(store.clone())
+        .catalogue(Arc::new(MemoryCatalogue::from_iter(goods.clone())))
+        .payment_gateway(simulated.clone(), Arc::new(SimulatedGateway::default()))
+        .build()
+        .unwrap();
+    let ann = CustomerId::new("ann").unwrap();
+    let (by_ann, by_staff) = (
+        Request::by(Actor::Customer(ann.clone())),
+        Request::by(Actor::Staff(CustomerId::new("boss").unwrap())),
+    );
+    for product in &goods {
+        let location = LocationId::new("main").unwrap();
+        engine.inventory().set(product.id.clone(), location, 100, &by_staff).await.unwrap();
+        let item = AddItem { product_id: product.id.clone(), quantity: 2, seller_id: None };
+        engine.carts().add_item(&CartOwner::Customer(ann.clone()), item, None).await.unwrap();
+    }
+    store.take();
+    let cart = engine.carts().get(&CartOwner::Customer(ann.clone())).await.unwrap();
+    assert_eq!(store.take(), ["find_open_cart"]);
+    engine.carts().set_quantity(&cart.owner, cart.lines[7].id, 3, None).await.unwrap();
+    let asked = ["find_open_cart", "stock_levels", "find_open_cart", "commit"];
+    assert_eq!(store.take(), asked, "one of fifty lines");
+
+    let command = PlaceOrder::from_cart(address(), Tender::card(simulated, None));
+    let request = by_ann.clone().idempotent(IdempotencyKey::new("order-1").unwrap(), "body");
+    let order = engine.orders().place(command.clone(), &request).await.unwrap().value;
+    assert_eq!((order.status, order.lines.len()), (OrderStatus::Paid, 50));
+    assert_eq!(store.take(), ["find_idempotency", "find_open_cart", "commit", "commit"]);
+
+    engine.orders().place(command, &request).await.unwrap();
+    assert_eq!(store.take(), ["find_idempotency", "history"], "the same request again");
+
+    engine.orders().get(order.id, &by_ann.actor).await.unwrap();
+    assert_eq!(store.take(), ["find_order"], "fifty lines and all payments are one read");
+
+    let target = RefundTarget::Order(order.id);
+    engine
+        .payments()
+        .refund(target, Some(Money::from_minor(100, Currency::EUR)), None, &by_staff)
+        .await
+        .unwrap();
+    assert_eq!(store.take(), ["find_order", "commit", "commit"], "a refund");
+
+    engine.orders().cancel(order.id, CancelOrder::default(), &by_ann).await.unwrap();
+    assert_eq!(store.take(), ["find_order", "commit", "commit"], "a cancellation with its refund");
+}
+
+fn product(number: u32) -> Product {
+    let id = ProductId::new(format!("product-{number}")).unwrap();
+    Product::new(id, "Something", SellerId::new("north").unwrap(), Money::from_minor(1_230, Currency::EUR))
+}
+
+fn address() -> Address {
+    Address {
+        line1: "12 Harbour Street".to_owned(),
+        line2: None,
+        city: "Cork".to_owned(),
+        state: None,
+        postal_code: "T12 X70A".to_owned(),
+        country: "IE".to_owned(),
+        contact_name: None,
+        contact_phone: None,
+    }
+}

@@ -1,0 +1,294 @@
+//! Orders on the wire.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use order_core::Error;
+use order_core::fulfilment::{SellerGroup, Shipment};
+use order_core::id::SellerId;
+use order_core::inventory::ReservationStatus;
+use order_core::money::Money;
+use order_core::order::{
+    Actor, Hold, LineStatus, Order, OrderLine, OrderPaymentStatus, OrderStatus, OrderTimestamps,
+};
+use order_core::service::Done;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::address::AddressBody;
+use crate::call::answer;
+use crate::money::{MoneyBody, TotalsBody};
+use crate::names::{FulfilmentStatusName, LineStatusName, OrderPaymentStatusName, OrderStatusName};
+use crate::payments::PaymentSummaryBody;
+
+/// An order. A seller sees their own part of it only: their items, their totals, no payment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderBody {
+    id: Uuid,
+    /// The number a human reads out.
+    number: String,
+    user_id: String,
+    status: OrderStatusName,
+    #[schema(value_type = OrderPaymentStatusName)]
+    payment_status: OrderPaymentStatus,
+    currency: String,
+    items: Vec<OrderItemBody>,
+    /// The totals at placement. They never change.
+    totals: TotalsBody,
+    /// What went back.
+    #[schema(value_type = MoneyBody)]
+    refunded: Money,
+    sellers: Vec<SellerBody>,
+    shipping_address: AddressBody,
+    /// The last payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<PaymentSummaryBody>,
+    /// Until when stock is held for it, while it is not paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation_expires_at: Option<DateTime<Utc>>,
+    timestamps: TimestampsBody,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    coupons: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel_reason: Option<String>,
+    /// The customer's wishes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
+    /// How many events there were: the `ETag`.
+    version: u64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// An item of an order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderItem)]
+#[serde(deny_unknown_fields)]
+struct OrderItemBody {
+    id: Uuid,
+    product_id: String,
+    seller_id: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    quantity: u32,
+    #[schema(value_type = MoneyBody)]
+    unit_price: Money,
+    /// The unit price times the quantity.
+    #[schema(value_type = MoneyBody)]
+    total: Money,
+    #[schema(value_type = LineStatusName)]
+    status: LineStatus,
+    /// How many units were cancelled.
+    cancelled_quantity: u32,
+    /// How many units were shipped.
+    shipped_quantity: u32,
+}
+
+/// A seller's part of an order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderSeller)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SellerBody {
+    seller_id: String,
+    status: FulfilmentStatusName,
+    /// The last parcel's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_number: Option<String>,
+    /// The last parcel's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
+    /// The last parcel's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_delivery: Option<DateTime<Utc>>,
+    /// The seller's notes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
+    shipments: Vec<ShipmentBody>,
+}
+
+/// A parcel.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Shipment)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShipmentBody {
+    id: Uuid,
+    items: Vec<UnitsBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_delivery: Option<DateTime<Utc>>,
+    shipped_at: DateTime<Utc>,
+}
+
+/// Units of an item.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Units)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnitsBody {
+    pub(super) item_id: Uuid,
+    pub(super) quantity: u32,
+}
+
+/// When an order entered each status.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Timestamps)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimestampsBody {
+    placed: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paid: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processing: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shipped: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded: Option<DateTime<Utc>>,
+}
+
+impl OrderBody {
+    /// An order, as somebody may see it.
+    pub(super) fn of(order: &Order, viewer: &Actor) -> Result<Self, Error> {
+        let seller = seller_of(viewer);
+        let is_seen = |id: &SellerId| seller.is_none_or(|seller| seller == id);
+        let refunded = order.refunded()?;
+        let (totals, refunded) = match seller {
+            None => (order.totals, refunded),
+            Some(id) => {
+                let part = order.seller(id).ok_or(Error::NotFound { what: "order" })?;
+                let share = order.seller_shares(refunded)?.into_iter().find(|(seller, _)| seller == id);
+                (part.totals, share.map_or(Money::zero(order.currency), |(_, share)| share))
+            }
+        };
+        let lines = order.lines.iter().filter(|line| is_seen(&line.seller_id));
+        let payment = order.payments.last().filter(|_| seller.is_none());
+        Ok(Self {
+            id: order.id.uuid(),
+            number: order.number.to_string(),
+            user_id: order.customer_id.to_string(),
+            status: OrderStatusName(order.status),
+            payment_status: order.payment_status()?,
+            currency: order.currency.code().to_owned(),
+            items: lines.map(|line| OrderItemBody::of(order, line)).collect(),
+            totals: totals.into(),
+            refunded,
+            sellers: SellerBody::seen(order, viewer),
+            shipping_address: order.shipping_address.clone().into(),
+            payment: payment.map(PaymentSummaryBody::of),
+            reservation_expires_at: open_hold(order).map(|hold| hold.expires_at),
+            timestamps: TimestampsBody::of(&order.timestamps, order.created_at),
+            coupons: order.coupons.iter().map(ToString::to_string).collect(),
+            cancel_reason: order.cancel_reason.clone(),
+            notes: order.notes.clone(),
+            version: order.version,
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+        })
+    }
+}
+
+/// The seller whose part alone a viewer may see.
+fn seller_of(viewer: &Actor) -> Option<&SellerId> {
+    if let Actor::Seller(id) = viewer { Some(id) } else { None }
+}
+
+/// The hold of an order, while it ends by itself.
+fn open_hold(order: &Order) -> Option<&Hold> {
+    let is_open =
+        |hold: &&Hold| order.status == OrderStatus::Pending && hold.status == ReservationStatus::Active;
+    order.hold.as_ref().filter(is_open)
+}
+
+impl OrderItemBody {
+    fn of(order: &Order, line: &OrderLine) -> Self {
+        Self {
+            id: line.id.uuid(),
+            product_id: line.product_id.to_string(),
+            seller_id: line.seller_id.to_string(),
+            name: line.name.clone(),
+            image: line.image.clone(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            total: line.totals.subtotal,
+            status: order.line_status(line),
+            cancelled_quantity: line.cancelled,
+            shipped_quantity: line.shipped,
+        }
+    }
+}
+
+impl SellerBody {
+    /// The parts of an order that somebody may see.
+    pub(super) fn seen(order: &Order, viewer: &Actor) -> Vec<Self> {
+        let seller = seller_of(viewer);
+        let groups = order.sellers.iter().filter(|group| seller.is_none_or(|id| *id == group.seller_id));
+        groups.map(Self::of).collect()
+    }
+
+    fn of(group: &SellerGroup) -> Self {
+        let last = group.shipments.last();
+        Self {
+            seller_id: group.seller_id.to_string(),
+            status: FulfilmentStatusName(group.status),
+            tracking_number: last.and_then(|shipment| shipment.tracking_number.clone()),
+            carrier: last.and_then(|shipment| shipment.carrier.clone()),
+            estimated_delivery: last.and_then(|shipment| shipment.estimated_delivery),
+            notes: group.notes.clone(),
+            shipments: group.shipments.iter().map(ShipmentBody::of).collect(),
+        }
+    }
+}
+
+impl ShipmentBody {
+    pub(super) fn of(shipment: &Shipment) -> Self {
+        let units = |item: &order_core::fulfilment::ShippedItem| UnitsBody {
+            item_id: item.line_id.uuid(),
+            quantity: item.quantity,
+        };
+        Self {
+            id: shipment.id.uuid(),
+            items: shipment.items.iter().map(units).collect(),
+            carrier: shipment.carrier.clone(),
+            tracking_number: shipment.tracking_number.clone(),
+            estimated_delivery: shipment.estimated_delivery,
+            shipped_at: shipment.shipped_at,
+        }
+    }
+}
+
+impl TimestampsBody {
+    pub(super) fn of(timestamps: &OrderTimestamps, created_at: DateTime<Utc>) -> Self {
+        Self {
+            placed: timestamps.placed.unwrap_or(created_at),
+            confirmed: timestamps.confirmed,
+            paid: timestamps.paid,
+            processing: timestamps.processing,
+            shipped: timestamps.shipped,
+            delivered: timestamps.delivered,
+            cancelled: timestamps.cancelled,
+            refunded: timestamps.refunded,
+        }
+    }
+}
+
+/// Answers with an order, as somebody may see it.
+pub(crate) fn answer_order(
+    status: StatusCode,
+    done: &Done<Order>,
+    viewer: &Actor,
+) -> Result<Response, Error> {
+    let body = OrderBody::of(&done.value, viewer)?;
+    Ok(answer(status, &body, Some(done.value.version), done.replayed))
+}
