@@ -32,8 +32,9 @@ async fn commit_all(
 ) -> Vec<Result<CommitOutcome, StoreError>> {
     let sets = Arc::new(sets);
     let tasks: Vec<_> = (0..clients)
-        .map(|client| {
-            let (store, sets) = (stores[client % stores.len()].clone(), Arc::clone(&sets));
+        .zip(stores.iter().cycle())
+        .map(|(client, store)| {
+            let (store, sets) = (store.clone(), Arc::clone(&sets));
             tokio::spawn(async move {
                 let mut outcomes = Vec::new();
                 for set in sets.iter().skip(client).step_by(clients) {

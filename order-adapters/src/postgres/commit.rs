@@ -60,12 +60,9 @@ impl PostgresStore {
         loop {
             execute(connection, "SAVEPOINT order_engine").await?;
             let query = apply(self.apply_sql.clone(), &sets, &sums).persistent(self.prepares);
-            let error = match query.execute(&mut *connection).await {
-                Ok(_) => {
-                    execute(connection, "RELEASE SAVEPOINT order_engine").await?;
-                    return Ok(CommitOutcome::Applied);
-                }
-                Err(error) => error,
+            let Err(error) = query.execute(&mut *connection).await else {
+                execute(connection, "RELEASE SAVEPOINT order_engine").await?;
+                return Ok(CommitOutcome::Applied);
             };
             if Trouble::of(&error) == Trouble::Lost {
                 return Err(failed("write", error));

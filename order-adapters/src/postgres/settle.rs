@@ -118,7 +118,7 @@ impl<'l> Settling<'l> {
             .map(|waiting| admit(&mut sums, &waiting.job.rows, |key| picture.level(key)))
             .collect();
         for (waiting, is_admitted) in left.into_iter().zip(admitted) {
-            if is_admitted && !(self.one_by_one && !together.is_empty()) {
+            if is_admitted && (together.is_empty() || !self.one_by_one) {
                 together.push(waiting);
             } else {
                 later.push(waiting);

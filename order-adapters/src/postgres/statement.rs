@@ -86,7 +86,7 @@ fn bind_requests<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 }
 
 /// Ids and versions as two columns.
-fn bind_versions<'q>(query: Query<'q>, mut versions: Vec<(Uuid, i64)>) -> Query<'q> {
+fn bind_versions(query: Query<'_>, mut versions: Vec<(Uuid, i64)>) -> Query<'_> {
     versions.sort_unstable();
     let (ids, versions): (Vec<Uuid>, Vec<i64>) = versions.into_iter().unzip();
     query.bind(ids).bind(versions)

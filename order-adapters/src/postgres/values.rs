@@ -85,16 +85,17 @@ pub(super) enum Trouble {
 impl Trouble {
     /// Reads the SQLSTATE, or what the driver says when there is none.
     pub(super) fn of(error: &sqlx::Error) -> Self {
-        let Some(code) = error.as_database_error().and_then(|error| error.code()) else {
-            return match error {
+        let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
+            let is_lost = matches!(
+                error,
                 sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::Protocol(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed => Self::Lost,
-                _ => Self::Defect,
-            };
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            );
+            return if is_lost { Self::Lost } else { Self::Defect };
         };
         match &*code {
             // Ours; a unique key; a check.
