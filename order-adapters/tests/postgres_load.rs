@@ -203,6 +203,32 @@ async fn a_commit_is_one_transaction() {
     assert_eq!(hand.number(transactions).await, 1);
 }
 
+/// Every row that a commit reads is found by its key, in triggers too: it reads as many whatever is stored.
+#[tokio::test]
+async fn the_cost_of_a_commit_does_not_grow() {
+    let schema = Schema::new();
+    let store = schema.open().await;
+    let sampler = Sampler::new(14);
+    apply(&store, &sampler.receive(&[("tea", 1_000), ("cup", 1_000)])).await;
+    let read = "SELECT coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::bigint
+        FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}'";
+    let mut hand = schema.by_hand().await;
+    let mut costs = Vec::new();
+    for orders in [10, 300] {
+        let sets = (0..orders).map(|_| sampler.order("ann", "tea").0).collect();
+        assert_eq!(applied(&commit_all(&[store.clone()], 8, sets).await), orders);
+        hand.accepts("BEGIN").await;
+        let (place, order) = sampler.order("bob", "cup");
+        for set in [place, sampler.approve(&order).0] {
+            let outcome = store.commit_in(&mut hand.connection, &set).await.unwrap();
+            assert_eq!(outcome, CommitOutcome::Applied);
+        }
+        costs.push(hand.number(read).await);
+        hand.accepts("ROLLBACK").await;
+    }
+    assert!(costs.iter().all(|cost| (1..100).contains(cost)), "rows read among 10 and 310 orders: {costs:?}");
+}
+
 /// Servers end connections: on restart, by a pooler, by an administrator. Whoever was just waiting for nothing notices nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_end_are_replaced() {

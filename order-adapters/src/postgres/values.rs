@@ -29,7 +29,7 @@ pub(super) fn integer(value: u64) -> Result<i64, StoreError> {
 
 /// The value in the first column of a row.
 pub(super) fn body<T: DeserializeOwned>(table: &'static str, row: &PgRow) -> Result<T, StoreError> {
-    let text: &str = row.try_get_unchecked(0).map_err(|source| corrupt(table, source))?;
+    let text: &str = column(table, row, 0)?;
     serde_json::from_str(text).map_err(|source| corrupt(table, source))
 }
 

@@ -1,6 +1,6 @@
 -- Instants are whole milliseconds since 1970 (UTC); amounts are whole minor units of the row's currency; ids are UUIDs whose
--- order is the order in which they were made. `body` is the whole value as JSON, kept as it was written; the other columns
--- are what guards and questions need of it. Texts compare by their bytes.
+-- order is the order in which they were made. `body` is the whole value as JSON, kept as it was written (`body::json` in SQL);
+-- the other columns are what guards and questions need of it. Texts compare by their bytes.
 --
 -- `{schema}` is the schema's quoted name. There are no foreign keys: they would be looked up row by row, while what they
 -- would forbid is forbidden by triggers that look at a whole statement at once.
@@ -19,7 +19,7 @@ CREATE TABLE {schema}.orders (
     due_at      bigint,
     sellers     text[] COLLATE "C" NOT NULL,
     search      text   COLLATE "C" NOT NULL,
-    body        json   NOT NULL
+    body        text   NOT NULL
 );
 
 CREATE INDEX orders_by_customer ON {schema}.orders (customer_id, id);
@@ -91,7 +91,7 @@ CREATE TABLE {schema}.events (
     sequence bigint NOT NULL CONSTRAINT events_sequence CHECK (sequence >= 1),
     at       bigint NOT NULL,
     name     text   COLLATE "C" NOT NULL,
-    body     json   NOT NULL,
+    body     text   NOT NULL,
     PRIMARY KEY (order_id, sequence)
 );
 
@@ -120,7 +120,8 @@ CREATE INDEX outbox_free ON {schema}.outbox (at, order_id) WHERE busy_until IS N
 CREATE INDEX outbox_busy ON {schema}.outbox (busy_until) WHERE busy_until IS NOT NULL;
 CREATE INDEX outbox_failing ON {schema}.outbox (at, order_id) WHERE attempts > 0;
 
--- New events follow the last one of their order without a gap, and wait in the outbox.
+-- New events follow the last one of their order without a gap, and wait in the outbox. What must exist is asked for by scalar
+-- subqueries: others might be answered by reading a whole table.
 CREATE FUNCTION {schema}.events_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
@@ -130,21 +131,18 @@ BEGIN
         ) AS a
         WHERE a.last - a.first + 1 <> a.events
             OR CASE a.first
-                WHEN 1 THEN NOT EXISTS (SELECT FROM {schema}.orders AS o WHERE o.id = a.order_id)
-                ELSE NOT EXISTS (
-                    SELECT FROM {schema}.events AS e WHERE e.order_id = a.order_id AND e.sequence = a.first - 1)
-            END
+                WHEN 1 THEN (SELECT o.id FROM {schema}.orders AS o WHERE o.id = a.order_id)
+                ELSE (
+                    SELECT e.order_id FROM {schema}.events AS e
+                    WHERE e.order_id = a.order_id AND e.sequence = a.first - 1)
+            END IS NULL
     ) THEN
         RAISE EXCEPTION 'the history of an order has no gaps'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'events_without_gap';
     END IF;
     INSERT INTO {schema}.outbox AS waiting (order_id, head, last, at)
-    SELECT a.order_id, a.first, a.last, e.at
-    FROM (
-        SELECT e.order_id, min(e.sequence) AS first, max(e.sequence) AS last
-        FROM added AS e GROUP BY e.order_id
-    ) AS a JOIN added AS e ON e.order_id = a.order_id AND e.sequence = a.first
-    ORDER BY a.order_id
+    SELECT e.order_id, min(e.sequence), max(e.sequence), (array_agg(e.at ORDER BY e.sequence))[1]
+    FROM added AS e GROUP BY e.order_id ORDER BY e.order_id
     ON CONFLICT (order_id) DO UPDATE SET last = excluded.last;
     RETURN NULL;
 END $$;
@@ -158,7 +156,7 @@ CREATE TABLE {schema}.carts (
     status     text   COLLATE "C" NOT NULL CONSTRAINT carts_status CHECK (status IN ('open', 'ordered', 'merged')),
     version    bigint NOT NULL CONSTRAINT carts_version CHECK (version >= 0),
     expires_at bigint NOT NULL,
-    body       json   NOT NULL
+    body       text   NOT NULL
 );
 
 CREATE UNIQUE INDEX carts_open ON {schema}.carts (owner_key) WHERE status = 'open';
@@ -181,7 +179,7 @@ CREATE TABLE {schema}.reservations (
         ('active', 'confirmed', 'expired', 'cancelled')),
     expires_at bigint NOT NULL,
     products   text[] COLLATE "C" NOT NULL,
-    body       json   NOT NULL
+    body       text   NOT NULL
 );
 
 CREATE INDEX reservations_expiring ON {schema}.reservations (expires_at, id) WHERE status = 'active';
@@ -216,3 +214,15 @@ CREATE TABLE {schema}.write_sets (
 );
 
 CREATE INDEX write_sets_by_age ON {schema}.write_sets (at);
+
+-- Bodies are compressed by what costs least, where the server has it.
+DO $$
+DECLARE
+    with_body text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_settings WHERE pg_settings.name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
+        FOREACH with_body IN ARRAY ARRAY['orders', 'events', 'carts', 'reservations'] LOOP
+            EXECUTE format('ALTER TABLE {schema}.%I ALTER COLUMN body SET COMPRESSION lz4', with_body);
+        END LOOP;
+    END IF;
+END $$;
