@@ -45,4 +45,5 @@ mod memory {
     }
 
     order_core::store_conformance!(Memory);
+    order_core::store_differential!(Memory);
 }

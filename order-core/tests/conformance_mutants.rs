@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use order_core::conformance::differential::{PROGRAMS, first_difference};
 use order_core::conformance::mutant::{Guard, store_without};
-use order_core::conformance::{STORE_CASES, StoreHarness, Subject};
+use order_core::conformance::{STORE_CASES, StoreHarness, Subject, enumeration};
 use order_core::store::Store;
 
 fn spawn(task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) {
@@ -60,5 +60,13 @@ async fn random_programs_notice_every_missing_guard() {
         let difference = first_difference(&Without(guard), 1, PROGRAMS).await;
         println!("{guard:?}: {difference:?}");
         assert!(difference.is_some(), "no program notices that {guard:?} is missing");
+    }
+}
+
+#[tokio::test]
+async fn faults_notice_what_recovery_can_not_do_without() {
+    for guard in [Guard::Outbox, Guard::Due] {
+        let stories = tokio::spawn(async move { enumeration::run(&Without(guard), 20).await });
+        assert!(stories.await.is_err(), "no story notices that {guard:?} is missing");
     }
 }

@@ -177,7 +177,7 @@ impl SqliteBuilder {
         } else {
             writer.clone()
         };
-        Ok(SqliteStore { readers, writer: Writer::start(writer) })
+        Ok(SqliteStore { readers, writer: Writer::start(writer, !is_file) })
     }
 
     fn options(&self) -> Result<SqliteConnectOptions, OpenError> {
@@ -194,6 +194,7 @@ impl SqliteBuilder {
         };
         Ok(options
             .create_if_missing(true)
+            .pragma("temp_store", "MEMORY")
             .foreign_keys(true)
             .busy_timeout(self.busy_timeout)
             .synchronous(synchronous)

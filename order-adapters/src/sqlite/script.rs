@@ -15,6 +15,27 @@ pub(super) struct Script {
     expected: Vec<Expected>,
 }
 
+/// What comes before a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// A new transaction, and the savepoint of its first script.
+    Transaction,
+    /// The next script's savepoint; what was done before it stays.
+    Savepoint,
+}
+
+impl Begin {
+    /// How many statements that is.
+    const STATEMENTS: usize = 2;
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Transaction => "BEGIN IMMEDIATE;\nSAVEPOINT member;\n",
+            Self::Savepoint => "RELEASE member;\nSAVEPOINT member;\n",
+        }
+    }
+}
+
 /// What a statement must have done for the script to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
@@ -65,13 +86,22 @@ impl Script {
         self.expected.len()
     }
 
-    /// Runs it, up to the first statement that does not do what it must.
-    pub(super) async fn run(&self, connection: &mut SqliteConnection) -> Result<Ran, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(self.sql.clone()), self.arguments.clone());
+    /// Runs it in a savepoint, up to the first statement that does not do what it must. Transaction, savepoint and script go to
+    /// the connection's thread in one message: each way there and back costs more than a statement.
+    pub(super) async fn run(
+        &self,
+        begin: Begin,
+        connection: &mut SqliteConnection,
+    ) -> Result<Ran, sqlx::Error> {
+        let sql = [begin.sql(), &self.sql].concat();
+        let query = sqlx::query_with(AssertSqlSafe(sql), self.arguments.clone());
         let mut results = connection.fetch_many(query);
         let mut tally = Tally::default();
         let mut found = 0_usize;
         let mut stopped = None;
+        for _ in 0..Begin::STATEMENTS {
+            results.try_next().await?;
+        }
         for (index, expected) in self.expected.iter().enumerate() {
             loop {
                 match results.try_next().await {

@@ -8,7 +8,7 @@ use sqlx::{Sqlite, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use super::guards::Guards;
-use super::script::{Ran, Script, Tally};
+use super::script::{Begin, Ran, Script, Tally};
 use super::values::failed;
 
 /// The most scripts in one transaction. More would not make a flush cheaper, only the wait for it longer.
@@ -52,10 +52,11 @@ enum Failure {
 }
 
 impl Writer {
-    /// Starts the writer on a pool of one connection. It ends with its last handle.
-    pub(super) fn start(pool: SqlitePool) -> Self {
+    /// Starts the writer on a pool of one connection, which it keeps, unless the pool is for reading as well. It ends with its
+    /// last handle.
+    pub(super) fn start(pool: SqlitePool, is_shared: bool) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(work(pool, jobs));
+        tokio::spawn(work(Lent { pool, kept: None, is_shared }, jobs));
         Self { queue }
     }
 
@@ -98,23 +99,46 @@ fn closed(context: &'static str) -> StoreError {
     StoreError::Unavailable { context, source: "the store is closed".into() }
 }
 
-async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
+/// The writing connection. A pool asks each connection that comes back whether it is well, and the next transaction would wait
+/// for the answer; so it only gets back what is in doubt, or what readers wait for.
+#[derive(Debug)]
+struct Lent {
+    pool: SqlitePool,
+    kept: Option<PoolConnection<Sqlite>>,
+    is_shared: bool,
+}
+
+impl Lent {
+    async fn take(&mut self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        match self.kept.take() {
+            Some(connection) => Ok(connection),
+            None => self.pool.acquire().await,
+        }
+    }
+
+    fn keep(&mut self, connection: PoolConnection<Sqlite>) {
+        self.kept = (!self.is_shared).then_some(connection);
+    }
+}
+
+async fn work(mut lent: Lent, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
-        match transact(&pool, &mut batch, Some(&mut jobs)).await {
+        match transact(&mut lent, &mut batch, Some(&mut jobs)).await {
             Ok(answers) => reply(batch, answers),
             Err(error) if batch.len() == 1 => reply(batch, vec![Err(Failure::Sure(error))]),
             // One of them broke the transaction: each gets its own, and its own error.
             Err(_) => {
                 for job in batch {
                     let mut alone = vec![job];
-                    let answers = transact(&pool, &mut alone, None).await;
+                    let answers = transact(&mut lent, &mut alone, None).await;
                     reply(alone, answers.unwrap_or_else(|error| vec![Err(Failure::Sure(error))]));
                 }
             }
         }
     }
-    pool.close().await;
+    drop(lent.kept);
+    lent.pool.close().await;
 }
 
 type Answers = Vec<Result<Done, Failure>>;
@@ -128,16 +152,15 @@ fn reply(batch: Vec<Job>, answers: Answers) {
 
 /// Runs a batch, and what joins it meanwhile, in one transaction. An error means that nothing was written.
 async fn transact(
-    pool: &SqlitePool,
+    lent: &mut Lent,
     batch: &mut Vec<Job>,
     mut joining: Option<&mut mpsc::Receiver<Job>>,
 ) -> Result<Answers, StoreError> {
-    let mut connection = pool.acquire().await.map_err(|error| failed("reach the writer", error))?;
-    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await;
-    begun.map_err(|error| failed("begin to write", error))?;
+    let mut connection = lent.take().await.map_err(|error| failed("reach the writer", error))?;
     let mut answers = Answers::new();
     while let Some(job) = batch.get(answers.len()) {
-        match run_one(job, !answers.is_empty(), &mut connection).await {
+        let begin = if answers.is_empty() { Begin::Transaction } else { Begin::Savepoint };
+        match run_one(job, begin, &mut connection).await {
             Ok(answer) => answers.push(answer),
             Err(error) => {
                 roll_back(connection).await;
@@ -149,7 +172,10 @@ async fn transact(
         }
     }
     match sqlx::query("COMMIT").execute(&mut *connection).await {
-        Ok(_) => Ok(answers),
+        Ok(_) => {
+            lent.keep(connection);
+            Ok(answers)
+        }
         Err(error) => {
             roll_back(connection).await;
             let error = Arc::new(error);
@@ -182,13 +208,11 @@ fn uncommitted(answer: Result<Done, Failure>, error: &Arc<sqlx::Error>) -> Resul
 /// Runs one script in a savepoint. An error means that the whole transaction is of no use any more.
 async fn run_one(
     job: &Job,
-    releases: bool,
+    begin: Begin,
     connection: &mut SqliteConnection,
 ) -> Result<Result<Done, Failure>, StoreError> {
     let write = |error| failed("write", error);
-    let savepoint = if releases { "RELEASE member; SAVEPOINT member" } else { "SAVEPOINT member" };
-    sqlx::query(savepoint).execute(&mut *connection).await.map_err(write)?;
-    let stopped_at = match job.script.run(connection).await.map_err(write)? {
+    let stopped_at = match job.script.run(begin, connection).await.map_err(write)? {
         Ran::Whole(tally) => return Ok(Ok(Done::Whole(tally))),
         Ran::Stopped(index) => index,
     };

@@ -34,6 +34,9 @@
 //! | module | for |
 //! |---|---|
 //! | [`differential`] | random programs, that must give the same answers as on the store in memory |
+//! | [`faults`] | stores and gateways one call of which goes wrong |
+//! | [`enumeration`] | every call of every use case goes wrong in every way |
+//! | [`invariants`] | what must hold afterwards |
 //! | [`sample`] | carts, orders and write-sets made by the real decisions |
 //! | [`mutant`] | stores that forget one guard: the suite has to notice |
 
@@ -50,7 +53,10 @@ mod race;
 mod store_cases;
 
 pub mod differential;
+pub mod enumeration;
+pub mod faults;
 pub mod gateway;
+pub mod invariants;
 pub mod mutant;
 pub mod sample;
 pub mod store;

@@ -45,12 +45,16 @@ pub enum Guard {
     Stock,
     /// What is claimed from the outbox is nobody else's.
     Claim,
+    /// Every event is handed to the outbox.
+    Outbox,
+    /// Orders on which something is due are found.
+    Due,
 }
 
 impl Guard {
     /// Every guard.
     #[cfg(feature = "conformance")]
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Once,
         Self::Whole,
         Self::Serial,
@@ -67,6 +71,8 @@ impl Guard {
         Self::Refundable,
         Self::Stock,
         Self::Claim,
+        Self::Outbox,
+        Self::Due,
     ];
 }
 

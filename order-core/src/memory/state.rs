@@ -75,7 +75,9 @@ impl State {
         }
         for event in &set.events {
             self.histories.entry(event.order_id).or_default().push(event.clone());
-            self.outbox.push(event.order_id, event.sequence, event.at);
+            if event.sequence > 1 || self.checks(Guard::Outbox) {
+                self.outbox.push(event.order_id, event.sequence, event.at);
+            }
         }
         if let Some(put) = &set.idempotency {
             self.put_idempotency(&put.record);
@@ -143,7 +145,7 @@ impl State {
         for payment in &order.payments {
             self.orders_of_payments.insert(payment.id, order.id);
         }
-        if let Some(due) = order.due_at() {
+        if let Some(due) = order.due_at().filter(|_| order.version < 5 || self.checks(Guard::Due)) {
             self.due.insert((due, order.id));
         }
     }

@@ -48,8 +48,9 @@ impl Draft {
     /// # Errors
     /// When the order can't be written.
     pub fn place(order: Order, context: &Context<'_>) -> Result<Self> {
-        let mut draft = Self::with(0, order.clone(), context);
-        draft.record(OrderEvent::Placed { order: Arc::new(order) }, context)?;
+        let placed = OrderEvent::Placed { order: Arc::new(order.clone()) };
+        let mut draft = Self::with(0, order, context);
+        draft.note(placed, None, context)?;
         Ok(draft)
     }
 
@@ -86,7 +87,12 @@ impl Draft {
         let is_partial = matches!(event, OrderEvent::LinesCancelled { .. });
         let before = if is_partial { self.order.hold.clone() } else { None };
         self.order.apply(&event, context.now)?;
-        self.move_stock(&event, before.as_ref(), context.now)?;
+        self.note(event, before.as_ref(), context)
+    }
+
+    /// Writes down what happened to the order, and moves the stock.
+    fn note(&mut self, event: OrderEvent, before: Option<&Hold>, context: &Context<'_>) -> Result<()> {
+        self.move_stock(&event, before, context.now)?;
         self.set.events.push(EventRecord::new(
             self.order.id,
             self.order.version,

@@ -50,11 +50,19 @@ pub(crate) struct Attempt {
     pub(crate) order: Option<Value>,
 }
 
+/// An order as somebody was told it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) customer: String,
+    pub(crate) order: Value,
+}
+
 /// What customers asked for, and were answered.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     attempts: Mutex<Vec<Attempt>>,
-    unverified: Mutex<Vec<Attempt>>,
+    unverified: Mutex<Vec<Answered>>,
+    all_answered: Mutex<Vec<Answered>>,
     cancelled: AtomicU64,
     refunded: AtomicU64,
     completed: AtomicU64,
@@ -112,12 +120,18 @@ impl Ledger {
         self.attempts.lock().unwrap().clone()
     }
 
-    pub(crate) fn answered(&self) -> Vec<Attempt> {
-        self.attempts.lock().unwrap().iter().filter(|attempt| attempt.order.is_some()).cloned().collect()
+    /// How many orders were placed with an answer.
+    pub(crate) fn placed(&self) -> usize {
+        self.attempts.lock().unwrap().iter().filter(|attempt| attempt.order.is_some()).count()
     }
 
-    /// What was answered since the last time.
-    pub(crate) fn take_unverified(&self) -> Vec<Attempt> {
+    /// Every answer with an order.
+    pub(crate) fn answered(&self) -> Vec<Answered> {
+        self.all_answered.lock().unwrap().clone()
+    }
+
+    /// Those since the last time.
+    pub(crate) fn take_unverified(&self) -> Vec<Answered> {
         std::mem::take(&mut *self.unverified.lock().unwrap())
     }
 
@@ -133,17 +147,26 @@ impl Ledger {
         self.completed.load(Ordering::Relaxed)
     }
 
+    fn note_answer(&self, customer: &str, order: &Value) {
+        let answered = Answered { customer: customer.to_owned(), order: order.clone() };
+        self.unverified.lock().unwrap().push(answered.clone());
+        self.all_answered.lock().unwrap().push(answered);
+    }
+
     fn note(&self, attempt: Attempt) {
-        if attempt.order.is_some() {
-            self.unverified.lock().unwrap().push(attempt.clone());
+        if let Some(order) = &attempt.order {
+            self.note_answer(&attempt.customer, order);
         }
         self.attempts.lock().unwrap().push(attempt);
     }
-}
 
-fn count(counter: &AtomicU64, answer: Option<(u16, Value)>) {
-    if answer.is_some_and(|(status, _)| (200..300).contains(&status)) {
+    /// Counts an answer that is good; what it says of an order must be true from then on.
+    fn count(&self, counter: &AtomicU64, customer: &str, answer: Option<(u16, Value)>) {
+        let Some((_, body)) = answer.filter(|(status, _)| (200..300).contains(status)) else { return };
         counter.fetch_add(1, Ordering::Relaxed);
+        if body["number"].is_string() {
+            self.note_answer(customer, &body);
+        }
     }
 }
 
@@ -153,7 +176,7 @@ pub(crate) async fn customer(shop: Arc<Shop>, ledger: Arc<Ledger>, name: String,
     while shop.is_open.load(Ordering::SeqCst) {
         match chance.below(10) {
             0 => cancel(&shop, &ledger, &name, &own, &mut chance).await,
-            1 => refund(&shop, &ledger, &own, &mut chance).await,
+            1 => refund(&shop, &ledger, &name, &own, &mut chance).await,
             _ => own.extend(check_out(&shop, &ledger, &name, &mut chance).await),
         }
         tokio::time::sleep(Duration::from_millis(chance.below(20))).await;
@@ -196,7 +219,7 @@ async fn check_out(shop: &Shop, ledger: &Ledger, name: &str, chance: &mut Chance
     if let Some(id) = id.filter(|_| chance.below(4) > 0) {
         let request = shop.request(Method::POST, &format!("/simulated/payments/{id}/complete"));
         let answer = send(request.json(&json!({ "approve": chance.below(4) > 0 }))).await;
-        count(&ledger.completed, answer);
+        ledger.count(&ledger.completed, name, answer);
     }
     Some(order)
 }
@@ -210,10 +233,10 @@ async fn cancel(shop: &Shop, ledger: &Ledger, name: &str, own: &[Value], chance:
     }
     let key = format!("cancel-{:016x}", chance.next());
     let request = shop.as_customer(name, Method::POST, &path).header("Idempotency-Key", key).json(&body);
-    count(&ledger.cancelled, send(request).await);
+    ledger.count(&ledger.cancelled, name, send(request).await);
 }
 
-async fn refund(shop: &Shop, ledger: &Ledger, own: &[Value], chance: &mut Chance) {
+async fn refund(shop: &Shop, ledger: &Ledger, name: &str, own: &[Value], chance: &mut Chance) {
     let Some(order) = chance.pick(own) else { return };
     let Some(id) = order["payment"]["id"].as_str() else { return };
     let path = format!("/payments/{id}/refunds");
@@ -223,5 +246,5 @@ async fn refund(shop: &Shop, ledger: &Ledger, own: &[Value], chance: &mut Chance
     }
     let key = format!("refund-{:016x}", chance.next());
     let request = shop.as_admin(Method::POST, &path).header("Idempotency-Key", key).json(&body);
-    count(&ledger.refunded, send(request).await);
+    ledger.count(&ledger.refunded, name, send(request).await);
 }

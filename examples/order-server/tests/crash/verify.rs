@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::load::{Attempt, PRODUCTS, Shop, send};
+use super::load::{Answered, Attempt, PRODUCTS, Shop, send};
 
 /// The parts of an order that nothing may change.
 fn content(order: &Value) -> Value {
@@ -22,17 +22,23 @@ fn content(order: &Value) -> Value {
     Value::Array(all)
 }
 
-/// Every order that was answered is there, with the same content. Returns how many.
-pub(crate) async fn answered_are_there(shop: &Shop, attempts: &[Attempt]) -> usize {
-    for attempt in attempts {
-        let order = attempt.order.as_ref().unwrap();
+/// Every order that was answered is there, with the same content, and is not older than it was. Returns how many answers there
+/// were.
+pub(crate) async fn answered_are_there(shop: &Shop, answers: &[Answered]) -> usize {
+    for Answered { customer, order } in answers {
         let path = format!("/orders/{}", order["id"].as_str().unwrap());
-        let found = send(shop.as_customer(&attempt.customer, Method::GET, &path)).await;
+        let found = send(shop.as_customer(customer, Method::GET, &path)).await;
         let (status, found) = found.expect("the server answers");
         assert_eq!(status, 200, "order {} was answered, and is lost: {found}", order["number"]);
         assert_eq!(content(&found), content(order), "order {} has changed", order["number"]);
+        let version = |order: &Value| order["version"].as_u64().unwrap();
+        assert!(
+            version(&found) >= version(order),
+            "order {} has forgotten an answered change",
+            order["number"]
+        );
     }
-    attempts.len()
+    answers.len()
 }
 
 /// Every request that is sent again is answered with the order it made, or makes one now; and then with the same again.

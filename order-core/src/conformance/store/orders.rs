@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::conformance::Subject;
 use crate::conformance::sample::{Sampler, customer_cart};
 use crate::id::{OrderId, OrderNumber, PaymentId};
-use crate::order::{Order, cancel, deliver, process, refund, ship};
+use crate::order::{Order, answer, cancel, deliver, process, refund, ship};
+use crate::payment::Answer;
 use crate::store::{Aggregate, OrderPut, Refusal, Unchanged, UniqueKey};
 
 fn version_of(order: &Order) -> Refusal {
@@ -207,6 +208,18 @@ pub async fn due_orders_are_found(subject: Subject) {
     let (set, paid) = samples.approve(&orders.remove(2));
     assert_eq!(paid.due_at(), None);
     subject.apply(&set).await;
+    // What is learnt of an operation moves what is due on its order.
+    for order in &mut orders[1..3] {
+        for _ in 0..3 {
+            let operation = order.payments[0].operations[0].id;
+            let (set, changed) = samples.change(order, |draft, context| {
+                answer(draft, operation, Answer::Unknown, &samples.policy, context)
+            });
+            subject.apply(&set).await;
+            assert_ne!(changed.due_at(), order.due_at());
+            *order = changed;
+        }
+    }
     orders.sort_by_key(|order| (order.due_at(), order.id));
     let due = |now, limit| {
         let store = subject.store.clone();

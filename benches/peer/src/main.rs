@@ -1,0 +1,190 @@
+//! The flow of `load` on stateset-embedded, by the calls its documentation gives for a checkout: a new cart with its lines,
+//! address, shipping and payment method, checked out with stock reserved, then a payment recorded and completed.
+//!
+//! Usage: peer PATH CLIENTS SECONDS. `STATESET_SQLITE_SYNCHRONOUS` is NORMAL or FULL, as its own documentation says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rust_decimal::Decimal;
+use serde_json::json;
+use stateset_embedded::{
+    AddCartItem, CartAddress, Commerce, CreateCart, CreateCustomer, CreateInventoryItem, CreatePayment, CustomerId,
+    PaymentMethodType, SetCartPayment, SetCartShipping,
+};
+
+const PRODUCTS: usize = 300;
+const LINES: usize = 3;
+const WARM_UP: Duration = Duration::from_secs(1);
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> Outcome {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [path, clients, seconds] = arguments.as_slice() else {
+        return Err("usage: peer PATH CLIENTS SECONDS".into());
+    };
+    let (clients, seconds) = (clients.parse::<usize>()?, seconds.parse::<u64>()?);
+    let synchronous = std::env::var("STATESET_SQLITE_SYNCHRONOUS").unwrap_or_else(|_| "NORMAL".to_owned());
+    let commerce = Arc::new(Commerce::new(path)?);
+    for index in 0..PRODUCTS {
+        commerce.inventory().create_item(CreateInventoryItem {
+            sku: sku(index),
+            name: format!("Product number {index}"),
+            initial_quantity: Some(Decimal::from(1_000_000)),
+            ..Default::default()
+        })?;
+    }
+    let customers: Vec<CustomerId> = (0..clients).map(|client| customer(&commerce, client)).collect::<Outcome<_>>()?;
+
+    let begin = Instant::now();
+    let (counts_from, end) = (begin + WARM_UP, begin + WARM_UP + Duration::from_secs(seconds));
+    let threads: Vec<_> = customers
+        .into_iter()
+        .enumerate()
+        .map(|(client, customer)| {
+            let commerce = Arc::clone(&commerce);
+            std::thread::spawn(move || visit(&commerce, client, customer, counts_from, end))
+        })
+        .collect();
+    let (mut micros, mut orders, mut errors, mut error) = (Vec::new(), 0_u64, 0_u64, None);
+    for thread in threads {
+        let visit = thread.join().map_err(|_| "a client panicked")?;
+        micros.extend(visit.micros);
+        orders += visit.orders;
+        errors += visit.errors;
+        error = error.or(visit.error);
+    }
+    let elapsed = counts_from.elapsed().as_secs_f64();
+    micros.sort_unstable();
+
+    let mut taken = Decimal::ZERO;
+    for index in 0..PRODUCTS {
+        let level = commerce.inventory().get_stock(&sku(index))?.ok_or("a product is gone")?;
+        taken += Decimal::from(1_000_000) - level.total_available;
+    }
+    let ordered = Decimal::from(orders) * Decimal::from(LINES);
+    // A call that failed may have taken its units all the same.
+    let adds_up = taken == ordered || (errors > 0 && taken > ordered);
+    let percentile = |percent: usize| {
+        let rank = (micros.len() * percent).div_ceil(100).max(1);
+        micros.get(rank - 1).map_or(0.0, |micros: &u64| *micros as f64 / 1000.0)
+    };
+    println!(
+        "{}",
+        json!({
+            "engine": "stateset-embedded 1.40.0", "scenario": "flow", "store": "sqlite",
+            "synchronous": synchronous.to_lowercase(), "clients": clients, "lines": LINES, "seconds": elapsed,
+            "ops": micros.len(), "ops_per_s": micros.len() as f64 / elapsed, "p50_ms": percentile(50),
+            "p95_ms": percentile(95), "p99_ms": percentile(99), "errors": errors, "error": error,
+            "findings": u8::from(!adds_up),
+        })
+    );
+    Ok(())
+}
+
+fn sku(index: usize) -> String {
+    format!("SKU-{index:05}")
+}
+
+fn customer(commerce: &Commerce, client: usize) -> Outcome<CustomerId> {
+    let customer = commerce.customers().create(CreateCustomer {
+        email: format!("customer-{client}@example.com"),
+        first_name: "Aoife".to_owned(),
+        last_name: "Byrne".to_owned(),
+        ..Default::default()
+    })?;
+    Ok(customer.id)
+}
+
+#[derive(Default)]
+struct Visit {
+    micros: Vec<u64>,
+    orders: u64,
+    errors: u64,
+    error: Option<String>,
+}
+
+fn visit(commerce: &Commerce, client: usize, customer: CustomerId, counts_from: Instant, end: Instant) -> Visit {
+    let mut visit = Visit::default();
+    let mut chance = (client as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    loop {
+        let begin = Instant::now();
+        if begin >= end {
+            return visit;
+        }
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        match buy(commerce, customer, (chance >> 33) as usize) {
+            Ok(()) => {
+                visit.orders += 1;
+                if begin >= counts_from {
+                    visit.micros.push(begin.elapsed().as_micros() as u64);
+                }
+            }
+            Err(error) => {
+                visit.errors += 1;
+                visit.error.get_or_insert_with(|| error.to_string());
+            }
+        }
+    }
+}
+
+fn buy(commerce: &Commerce, customer: CustomerId, first: usize) -> Outcome {
+    let carts = commerce.carts();
+    let cart = carts.create(CreateCart {
+        customer_id: Some(customer),
+        customer_email: Some("aoife@example.com".to_owned()),
+        customer_name: Some("Aoife Byrne".to_owned()),
+        ..Default::default()
+    })?;
+    for line in 0..LINES {
+        let index = first.wrapping_add(line) % PRODUCTS;
+        carts.add_item(
+            cart.id,
+            AddCartItem {
+                sku: sku(index),
+                name: format!("Product number {index}"),
+                quantity: 1,
+                unit_price: Decimal::new((index as i64 % 50) * 100 + 995, 2),
+                ..Default::default()
+            },
+        )?;
+    }
+    // Sets the address as well.
+    carts.set_shipping(
+        cart.id,
+        SetCartShipping {
+            shipping_address: address(),
+            shipping_method: Some("standard".to_owned()),
+            shipping_carrier: None,
+            shipping_amount: Some(Decimal::ZERO),
+        },
+    )?;
+    carts.set_payment(
+        cart.id,
+        SetCartPayment { payment_method: "credit_card".to_owned(), ..Default::default() },
+    )?;
+    let checkout = carts.complete(cart.id)?;
+    let payment = commerce.payments().create(CreatePayment {
+        order_id: Some(checkout.order_id),
+        customer_id: Some(customer),
+        payment_method: PaymentMethodType::CreditCard,
+        amount: checkout.total_charged,
+        currency: Some(checkout.currency),
+        ..Default::default()
+    })?;
+    commerce.payments().mark_completed(payment.id)?;
+    Ok(())
+}
+
+fn address() -> CartAddress {
+    CartAddress {
+        first_name: "Aoife".to_owned(),
+        last_name: "Byrne".to_owned(),
+        line1: "12 Harbour Street".to_owned(),
+        city: "Cork".to_owned(),
+        postal_code: "T12 X70A".to_owned(),
+        country: "IE".to_owned(),
+        ..Default::default()
+    }
+}

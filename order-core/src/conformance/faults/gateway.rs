@@ -1,0 +1,122 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{Fault, FaultPlan, Meeting};
+use crate::gateway::{EventPublisher, GatewayError, Instruction, PaymentGateway};
+use crate::order::EventRecord;
+use crate::payment::Answer;
+
+const SERVICE: &str = "a planned fault";
+
+/// A payment gateway one call of which goes wrong.
+#[derive(Debug)]
+pub struct FaultGateway {
+    inner: Arc<dyn PaymentGateway>,
+    plan: Arc<FaultPlan>,
+    late: Mutex<Vec<Instruction>>,
+}
+
+impl FaultGateway {
+    /// A gateway behind a plan.
+    pub fn new(inner: Arc<dyn PaymentGateway>, plan: Arc<FaultPlan>) -> Self {
+        Self { inner, plan, late: Mutex::default() }
+    }
+
+    /// Carries out what is late. Returns how much that was.
+    pub async fn deliver_late(&self) -> usize {
+        let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
+        for instruction in &late {
+            let _ = self.inner.execute(instruction).await;
+        }
+        late.len()
+    }
+}
+
+#[async_trait]
+impl PaymentGateway for FaultGateway {
+    async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        match self.plan.meet() {
+            Meeting::Nothing => self.inner.execute(instruction).await,
+            Meeting::Death | Meeting::Fault(Fault::FailBefore) => Err(GatewayError::not_sent(SERVICE)),
+            Meeting::Fault(Fault::LoseCall | Fault::CrashBefore) => Err(GatewayError::unknown(SERVICE)),
+            Meeting::Fault(Fault::LoseAnswer) => {
+                let _ = self.inner.execute(instruction).await;
+                Err(GatewayError::unknown(SERVICE))
+            }
+            Meeting::Fault(Fault::Repeat) => {
+                let _ = self.inner.execute(instruction).await;
+                self.inner.execute(instruction).await
+            }
+            Meeting::Fault(Fault::Late) => {
+                self.late.lock().unwrap_or_else(PoisonError::into_inner).push(instruction.clone());
+                Err(GatewayError::unknown(SERVICE))
+            }
+            Meeting::Fault(Fault::CrashAfter) => {
+                let _ = self.inner.execute(instruction).await;
+                self.plan.die();
+                Err(GatewayError::unknown(SERVICE))
+            }
+        }
+    }
+
+    async fn ask(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        match self.plan.meet() {
+            Meeting::Nothing => self.inner.ask(instruction).await,
+            Meeting::Death | Meeting::Fault(Fault::FailBefore) => Err(GatewayError::not_sent(SERVICE)),
+            Meeting::Fault(Fault::LoseCall | Fault::Late | Fault::CrashBefore) => {
+                Err(GatewayError::unknown(SERVICE))
+            }
+            Meeting::Fault(Fault::Repeat) => {
+                let _ = self.inner.ask(instruction).await;
+                self.inner.ask(instruction).await
+            }
+            Meeting::Fault(fault @ (Fault::LoseAnswer | Fault::CrashAfter)) => {
+                let _ = self.inner.ask(instruction).await;
+                if fault == Fault::CrashAfter {
+                    self.plan.die();
+                }
+                Err(GatewayError::unknown(SERVICE))
+            }
+        }
+    }
+}
+
+/// A publisher one call of which goes wrong.
+#[derive(Debug)]
+pub struct FaultPublisher {
+    inner: Arc<dyn EventPublisher>,
+    plan: Arc<FaultPlan>,
+}
+
+impl FaultPublisher {
+    /// A publisher behind a plan.
+    pub fn new(inner: Arc<dyn EventPublisher>, plan: Arc<FaultPlan>) -> Self {
+        Self { inner, plan }
+    }
+}
+
+#[async_trait]
+impl EventPublisher for FaultPublisher {
+    async fn publish(&self, event: &EventRecord) -> Result<(), GatewayError> {
+        match self.plan.meet() {
+            Meeting::Nothing => self.inner.publish(event).await,
+            Meeting::Death | Meeting::Fault(Fault::FailBefore) => Err(GatewayError::not_sent(SERVICE)),
+            // A broker that takes an event over late has not taken it over.
+            Meeting::Fault(Fault::LoseCall | Fault::Late | Fault::CrashBefore) => {
+                Err(GatewayError::unknown(SERVICE))
+            }
+            Meeting::Fault(Fault::Repeat) => {
+                self.inner.publish(event).await?;
+                self.inner.publish(event).await
+            }
+            Meeting::Fault(fault @ (Fault::LoseAnswer | Fault::CrashAfter)) => {
+                self.inner.publish(event).await?;
+                if fault == Fault::CrashAfter {
+                    self.plan.die();
+                }
+                Err(GatewayError::unknown(SERVICE))
+            }
+        }
+    }
+}
