@@ -27,6 +27,7 @@ mod by_default {
     }
 
     order_core::store_conformance!(Fresh);
+    order_core::store_differential!(Fresh);
 }
 
 mod unprepared {

@@ -177,9 +177,12 @@ impl Picture {
     }
 
     fn cart_version_refusal(&self, set: &Rows) -> Option<Refusal> {
-        let puts = set.carts.iter().map(|cart| (cart.id, cart.expected));
-        puts.chain(set.removed_carts.iter().copied())
-            .find(|(id, expected)| self.cart_version(*id) != *expected)
+        let puts = set.carts.iter().map(|cart| (cart.id, Some(cart.expected)));
+        // What is not there can't be removed, whatever its version would be.
+        let removed =
+            set.removed_carts.iter().map(|(id, expected)| (*id, Some(*expected).filter(|it| *it > 0)));
+        puts.chain(removed)
+            .find(|(id, expected)| *expected != Some(self.cart_version(*id)))
             .map(|(id, _)| stale_cart(CartId::from_uuid(id)))
     }
 
