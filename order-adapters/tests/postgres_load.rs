@@ -216,7 +216,7 @@ async fn the_cost_of_a_commit_does_not_grow() {
     let mut costs = Vec::new();
     for orders in [10, 300] {
         let sets = (0..orders).map(|_| sampler.order("ann", "tea").0).collect();
-        assert_eq!(applied(&commit_all(&[store.clone()], 8, sets).await), orders);
+        assert_eq!(applied(&commit_all(std::slice::from_ref(&store), 8, sets).await), orders);
         hand.accepts("BEGIN").await;
         let (place, order) = sampler.order("bob", "cup");
         for set in [place, sampler.approve(&order).0] {
