@@ -4,6 +4,7 @@
 //!
 //! | feature | module | port |
 //! |---|---|---|
+//! | `postgres` | `postgres` | the [store](order_core::store) in a schema of a PostgreSQL database, for many processes |
 //! | `sqlite` | `sqlite` | the [store](order_core::store) in one file, with its own migrations |
 //!
 //! ```
@@ -22,11 +23,14 @@
 //! # }
 //! ```
 //!
-//! An adapter translates. It holds no business rule, and no driver's type shows in its signatures. Each store passes the
-//! published suite, `order_core::conformance`; whoever writes another one runs the same.
+//! An adapter translates. It holds no business rule, and no driver's type shows in its signatures, but where a host
+//! hands its own transaction over. Each store passes the published suite, `order_core::conformance`; whoever writes another one
+//! runs the same.
 //!
 //! # What is not here yet
-//! PostgreSQL, MongoDB, real payment providers, mail, brokers and caches.
+//! MongoDB, real payment providers, mail, brokers and caches.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

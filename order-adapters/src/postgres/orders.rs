@@ -1,0 +1,69 @@
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::id::{OrderId, OrderNumber, PaymentId};
+use order_core::order::{EventRecord, Order};
+use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
+use order_core::time::Timestamp;
+
+use super::PostgresStore;
+use super::list::list;
+use super::statement::Query;
+use super::values::{body, uuid};
+
+impl PostgresStore {
+    async fn one_order(&self, query: Query<'_>) -> Result<Option<Order>, StoreError> {
+        self.optional("find an order", query).await?.map(|row| body("orders", &row)).transpose()
+    }
+}
+
+#[async_trait]
+impl OrderRepository for PostgresStore {
+    async fn find_order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        self.one_order(
+            sqlx::query(self.sql("SELECT body FROM {schema}.orders WHERE id = $1")).bind(id.uuid()),
+        )
+        .await
+    }
+
+    async fn find_order_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
+        self.one_order(
+            sqlx::query(self.sql("SELECT body FROM {schema}.orders WHERE number = $1")).bind(number.as_str()),
+        )
+        .await
+    }
+
+    async fn find_order_by_payment(&self, id: PaymentId) -> Result<Option<Order>, StoreError> {
+        let query =
+            sqlx::query(self.sql(
+            "SELECT body FROM {schema}.orders WHERE id = (SELECT order_id FROM {schema}.payments WHERE id = $1)",
+        ));
+        self.one_order(query.bind(id.uuid())).await
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+        let mut query = list(&self.schema, filter, page);
+        let rows = self.rows(&self.stale, "list orders", query.build()).await?;
+        let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+        let items: Vec<Order> =
+            rows.iter().take(limit).map(|row| body("orders", row)).collect::<Result<_, _>>()?;
+        let has_more = rows.len() > limit;
+        let next = items.last().filter(|_| has_more).map(|order| order_core::store::Cursor::behind(order.id));
+        Ok(Page::new(items, next))
+    }
+
+    async fn due_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let query = sqlx::query(
+            self.sql("SELECT id FROM {schema}.orders WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2"),
+        );
+        let query = query.bind(now.timestamp_millis()).bind(i64::from(limit));
+        let rows = self.all("find due orders", query).await?;
+        rows.iter().map(|row| uuid("orders", row, 0).map(OrderId::from_uuid)).collect()
+    }
+
+    async fn history(&self, id: OrderId) -> Result<Vec<EventRecord>, StoreError> {
+        let query =
+            sqlx::query(self.sql("SELECT body FROM {schema}.events WHERE order_id = $1 ORDER BY sequence"));
+        let rows = self.rows(&self.stale, "read a history", query.bind(id.uuid())).await?;
+        rows.iter().map(|row| body("events", row)).collect()
+    }
+}

@@ -1,0 +1,143 @@
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::id::OrderId;
+use order_core::order::EventRecord;
+use order_core::store::{OutboxMessage, OutboxRepository};
+use order_core::time::Timestamp;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::values::{body, column, corrupt, counter, uuid};
+
+/// The most events of one order that are claimed at once.
+const MAX_CLAIMED: i64 = 100;
+
+/// The oldest heads among the free ones and those whose wait is over, but for those that somebody else is just claiming.
+const CLAIM: &str = "
+    WITH free AS (
+        SELECT order_id, at FROM {schema}.outbox WHERE busy_until IS NULL
+        ORDER BY at, order_id LIMIT $3 FOR UPDATE SKIP LOCKED
+    ), waited AS (
+        SELECT order_id, at FROM {schema}.outbox WHERE busy_until IS NOT NULL AND busy_until <= $1
+        ORDER BY at, order_id LIMIT $3 FOR UPDATE SKIP LOCKED
+    ), heads AS (
+        SELECT * FROM free UNION ALL SELECT * FROM waited ORDER BY at, order_id LIMIT $3
+    )
+    UPDATE {schema}.outbox AS o SET busy_until = $2 FROM heads WHERE o.order_id = heads.order_id
+    RETURNING o.order_id, o.head, o.attempts, o.at";
+
+/// The events of claimed orders from their heads on.
+const MESSAGES: &str = "
+    SELECT e.body, CASE e.sequence WHEN h.head THEN h.attempts ELSE 0 END
+    FROM unnest($1::uuid[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS h (order_id, head, attempts, place)
+    CROSS JOIN LATERAL (
+        SELECT l.sequence, l.body FROM {schema}.events AS l
+        WHERE l.order_id = h.order_id AND l.sequence >= h.head AND l.sequence < h.head + $4
+    ) AS e ORDER BY h.place, e.sequence";
+
+#[async_trait]
+impl OutboxRepository for PostgresStore {
+    async fn claim_outbox(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        orders: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        let query = sqlx::query(self.sql(CLAIM))
+            .bind(now.timestamp_millis())
+            .bind(until.timestamp_millis())
+            .bind(i64::from(orders));
+        let claimed = self.all("claim events", query).await?;
+        let mut heads = claimed.iter().map(Head::read).collect::<Result<Vec<_>, _>>()?;
+        heads.sort_unstable_by_key(|head| (head.at, head.order_id));
+        self.messages(&heads).await
+    }
+
+    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
+        let query = sqlx::query(self.sql("SELECT {schema}.deliver($1, $2, $3)"))
+            .bind(order_id.uuid())
+            .bind(bounded(sequence))
+            .bind(bounded(sequence.saturating_add(1)));
+        self.all("note a delivery", query).await.map(|_| ())
+    }
+
+    async fn undelivered(
+        &self,
+        order_id: OrderId,
+        sequence: u64,
+        again: Timestamp,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(self.sql(
+            "UPDATE {schema}.outbox SET attempts = attempts + 1, busy_until = $1 WHERE order_id = $2 AND head = $3",
+        ));
+        let query = query.bind(again.timestamp_millis()).bind(order_id.uuid()).bind(bounded(sequence));
+        self.all("note a failed delivery", query).await.map(|_| ())
+    }
+
+    async fn stuck_outbox(&self, attempts: u32, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+        let query = sqlx::query(self.sql(
+            "SELECT e.body, o.attempts FROM {schema}.outbox AS o
+             JOIN {schema}.events AS e ON e.order_id = o.order_id AND e.sequence = o.head
+             WHERE o.attempts > 0 AND o.attempts >= $1 ORDER BY o.at, o.order_id LIMIT $2",
+        ));
+        let query = query.bind(i64::from(attempts)).bind(i64::from(limit));
+        let rows = self.all("find stuck events", query).await?;
+        rows.iter().map(message).collect()
+    }
+
+    async fn outbox_len(&self) -> Result<u64, StoreError> {
+        let query = self.sql("SELECT coalesce(sum(last - head + 1), 0)::bigint FROM {schema}.outbox");
+        let row = self.optional("count waiting events", sqlx::query(query)).await?;
+        row.map_or(Ok(0), |row| counter("outbox", &row, 0))
+    }
+}
+
+/// A sequence number to compare with: one that can't be stored is beyond all that are.
+fn bounded(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+/// The head of an order that was claimed.
+#[derive(Debug)]
+struct Head {
+    order_id: Uuid,
+    sequence: i64,
+    attempts: i32,
+    at: i64,
+}
+
+impl Head {
+    fn read(row: &PgRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            order_id: uuid("outbox", row, 0)?,
+            sequence: column("outbox", row, 1)?,
+            attempts: column("outbox", row, 2)?,
+            at: column("outbox", row, 3)?,
+        })
+    }
+}
+
+impl PostgresStore {
+    /// The heads with what is behind them. Events never change, so that this needs no transaction with the claim; and it looks
+    /// after the claim, so that a head which moved meanwhile is there.
+    async fn messages(&self, heads: &[Head]) -> Result<Vec<OutboxMessage>, StoreError> {
+        if heads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = sqlx::query(self.sql(MESSAGES))
+            .bind(heads.iter().map(|head| head.order_id).collect::<Vec<_>>())
+            .bind(heads.iter().map(|head| head.sequence).collect::<Vec<_>>())
+            .bind(heads.iter().map(|head| head.attempts).collect::<Vec<_>>())
+            .bind(MAX_CLAIMED);
+        let rows = self.all("read events", query).await?;
+        rows.iter().map(message).collect()
+    }
+}
+
+fn message(row: &PgRow) -> Result<OutboxMessage, StoreError> {
+    let record: EventRecord = body("events", row)?;
+    let attempts: i32 = column("outbox", row, 1)?;
+    let attempts = u32::try_from(attempts).map_err(|source| corrupt("outbox", source))?;
+    Ok(OutboxMessage::new(record, attempts))
+}

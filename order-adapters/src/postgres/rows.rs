@@ -1,0 +1,249 @@
+//! A write-set as rows.
+
+use order_core::StoreError;
+use order_core::cart::CartStatus;
+use order_core::id::ProviderReference;
+use order_core::inventory::{StockChange, StockKey};
+use order_core::machine::Names as _;
+use order_core::money::Money;
+use order_core::order::EventRecord;
+use order_core::payment::{OperationKind, Payment};
+use order_core::store::{
+    CartPut, IdempotencyPut, OrderFilter, OrderPut, ReservationPut, Unchanged, WriteSet,
+};
+use uuid::Uuid;
+
+use super::values::{SEPARATOR, integer, json, searchable};
+
+/// A write-set as the rows it writes and the guards it has. Made by its caller, so that a worker has little to do with it.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) id: Uuid,
+    pub(super) at: i64,
+    pub(super) request: Option<RequestRow>,
+    /// Id and version.
+    pub(super) read_carts: Vec<(Uuid, i64)>,
+    /// Id and version.
+    pub(super) read_orders: Vec<(Uuid, i64)>,
+    /// What was read, in the order in which it is checked.
+    pub(super) read: Vec<Unchanged>,
+    /// Id and version.
+    pub(super) removed_carts: Vec<(Uuid, i64)>,
+    pub(super) carts: Vec<CartRow>,
+    pub(super) orders: Vec<OrderRow>,
+    pub(super) payments: Vec<PaymentRow>,
+    pub(super) events: Vec<EventRow>,
+    pub(super) holds: Vec<HoldRow>,
+    pub(super) stock: Vec<(StockKey, StockChange)>,
+    /// Whether no payment has given back more than it took.
+    pub(super) is_refundable: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct RequestRow {
+    pub(super) is_new: bool,
+    pub(super) scope: String,
+    pub(super) key: String,
+    pub(super) fingerprint: String,
+    pub(super) subject: Uuid,
+    pub(super) answered: Option<i64>,
+    pub(super) created: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct CartRow {
+    pub(super) expected: i64,
+    pub(super) id: Uuid,
+    pub(super) owner: String,
+    pub(super) is_open: bool,
+    pub(super) status: &'static str,
+    pub(super) version: i64,
+    pub(super) expires: i64,
+    pub(super) body: String,
+}
+
+#[derive(Debug)]
+pub(super) struct OrderRow {
+    pub(super) expected: i64,
+    pub(super) id: Uuid,
+    pub(super) number: String,
+    pub(super) customer: String,
+    pub(super) cart: Option<Uuid>,
+    pub(super) status: &'static str,
+    pub(super) version: i64,
+    pub(super) currency: String,
+    pub(super) total: i64,
+    pub(super) created: i64,
+    pub(super) due: Option<i64>,
+    pub(super) sellers: String,
+    pub(super) search: String,
+    pub(super) body: String,
+}
+
+#[derive(Debug)]
+pub(super) struct PaymentRow {
+    pub(super) id: Uuid,
+    pub(super) order: Uuid,
+    pub(super) provider: String,
+    pub(super) reference: Option<String>,
+    pub(super) captured: i64,
+    pub(super) refunded: i64,
+    pub(super) refunding: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct EventRow {
+    pub(super) order: Uuid,
+    pub(super) sequence: i64,
+    pub(super) at: i64,
+    pub(super) name: &'static str,
+    pub(super) body: String,
+}
+
+#[derive(Debug)]
+pub(super) struct HoldRow {
+    pub(super) is_new: bool,
+    pub(super) id: Uuid,
+    pub(super) order: Option<Uuid>,
+    pub(super) status: &'static str,
+    pub(super) expires: i64,
+    pub(super) products: String,
+    pub(super) body: String,
+}
+
+impl Rows {
+    /// The rows of a write-set.
+    pub(super) fn of(set: &WriteSet) -> Result<Self, StoreError> {
+        let mut read_carts = Vec::new();
+        let mut read_orders = Vec::new();
+        for read in &set.unchanged {
+            match *read {
+                Unchanged::Cart(id, version) => read_carts.push((id.uuid(), integer(version)?)),
+                Unchanged::Order(id, version) => read_orders.push((id.uuid(), integer(version)?)),
+            }
+        }
+        let removed = set.removed_carts.iter().map(|(id, version)| Ok((id.uuid(), integer(*version)?)));
+        let orders = set.orders.iter().map(OrderRow::of).collect::<Result<_, _>>()?;
+        let payments: Vec<(Uuid, &Payment)> = set
+            .orders
+            .iter()
+            .flat_map(|put| put.order.payments.iter().map(|payment| (put.order.id.uuid(), payment)))
+            .collect();
+        let is_refundable =
+            payments.iter().all(|(_, payment)| payment.refundable().is_ok_and(|left| !left.is_negative()));
+        Ok(Self {
+            id: set.id.uuid(),
+            at: set.at.timestamp_millis(),
+            request: set.idempotency.as_ref().map(RequestRow::of).transpose()?,
+            read_carts,
+            read_orders,
+            read: set.unchanged.clone(),
+            removed_carts: removed.collect::<Result<_, StoreError>>()?,
+            carts: set.carts.iter().map(CartRow::of).collect::<Result<_, _>>()?,
+            orders,
+            payments: payments.into_iter().map(|(order, payment)| PaymentRow::of(order, payment)).collect(),
+            events: set.events.iter().map(EventRow::of).collect::<Result<_, _>>()?,
+            holds: set.reservations.iter().map(HoldRow::of).collect::<Result<_, _>>()?,
+            stock: set.stock.iter().map(|(key, change)| (key.clone(), *change)).collect(),
+            is_refundable,
+        })
+    }
+}
+
+impl RequestRow {
+    fn of(put: &IdempotencyPut) -> Result<Self, StoreError> {
+        let record = &put.record;
+        Ok(Self {
+            is_new: put.is_new,
+            scope: record.scope.clone(),
+            key: record.key.as_str().to_owned(),
+            fingerprint: record.fingerprint.clone(),
+            subject: record.subject,
+            answered: record.answered_version.map(integer).transpose()?,
+            created: record.created_at.timestamp_millis(),
+        })
+    }
+}
+
+impl CartRow {
+    fn of(put: &CartPut) -> Result<Self, StoreError> {
+        let cart = &put.cart;
+        Ok(Self {
+            expected: integer(put.expected)?,
+            id: cart.id.uuid(),
+            owner: cart.owner.key(),
+            is_open: cart.status == CartStatus::Open,
+            status: cart.status.name(),
+            version: integer(cart.version)?,
+            expires: cart.expires_at.timestamp_millis(),
+            body: json(cart)?,
+        })
+    }
+}
+
+impl OrderRow {
+    fn of(put: &OrderPut) -> Result<Self, StoreError> {
+        let order = &put.order;
+        let sellers: Vec<&str> = order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
+        Ok(Self {
+            expected: integer(put.expected)?,
+            id: order.id.uuid(),
+            number: order.number.as_str().to_owned(),
+            customer: order.customer_id.as_str().to_owned(),
+            cart: order.cart_id.map(order_core::id::CartId::uuid),
+            status: order.status.name(),
+            version: integer(order.version)?,
+            currency: order.currency.code().to_owned(),
+            total: order.totals.total.minor(),
+            created: order.created_at.timestamp_millis(),
+            due: order.due_at().map(|at| at.timestamp_millis()),
+            sellers: sellers.join(SEPARATOR),
+            search: searchable(&OrderFilter::search_text(order)),
+            body: json(&**order)?,
+        })
+    }
+}
+
+impl PaymentRow {
+    fn of(order: Uuid, payment: &Payment) -> Self {
+        let refunding = payment.refundable().and_then(|_| payment.pending(OperationKind::Refund));
+        Self {
+            id: payment.id.uuid(),
+            order,
+            provider: payment.provider.as_str().to_owned(),
+            reference: payment.reference.as_ref().map(ProviderReference::as_str).map(str::to_owned),
+            captured: payment.captured.minor(),
+            refunded: payment.refunded.minor(),
+            // A payment that can't be added up is refused.
+            refunding: refunding.map_or(i64::MAX, Money::minor),
+        }
+    }
+}
+
+impl EventRow {
+    fn of(record: &EventRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            order: record.order_id.uuid(),
+            sequence: integer(record.sequence)?,
+            at: record.at.timestamp_millis(),
+            name: record.event.name(),
+            body: json(record)?,
+        })
+    }
+}
+
+impl HoldRow {
+    fn of(put: &ReservationPut) -> Result<Self, StoreError> {
+        let reservation = &put.reservation;
+        let products: Vec<&str> = reservation.lines.iter().map(|line| line.key.product_id.as_str()).collect();
+        Ok(Self {
+            is_new: put.is_new,
+            id: reservation.id.uuid(),
+            order: reservation.order_id.map(order_core::id::OrderId::uuid),
+            status: reservation.status.name(),
+            expires: reservation.expires_at.timestamp_millis(),
+            products: products.join(SEPARATOR),
+            body: json(reservation)?,
+        })
+    }
+}

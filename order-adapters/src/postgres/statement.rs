@@ -1,0 +1,197 @@
+//! The one statement that applies write-sets.
+
+use sqlx::postgres::PgArguments;
+use sqlx::{Postgres, SqlStr};
+use uuid::Uuid;
+
+use super::rows::{CartRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
+use super::shelves::Sums;
+
+pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// How many parameters [`apply`] has.
+const PARAMETERS: usize = 71;
+
+/// The text of a call of one of our functions with so many parameters.
+pub(super) fn call(columns: &str, function: &str, parameters: usize) -> String {
+    let places: Vec<String> = (1..=parameters).map(|place| format!("${place}")).collect();
+    format!("SELECT {columns} {{schema}}.{function}({})", places.join(", "))
+}
+
+/// The text of the statement that applies write-sets.
+pub(super) fn apply_sql() -> String {
+    call("", "apply_write_sets", PARAMETERS)
+}
+
+/// The statement that applies write-sets, no two of which touch the same row. `sums` are those of their stock changes.
+pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Query<'q> {
+    let mut ids: Vec<(Uuid, i64)> = sets.iter().map(|set| (set.id, set.at)).collect();
+    ids.sort_unstable();
+    let query = sqlx::query(sql)
+        .bind(ids.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(ids.iter().map(|(_, at)| *at).collect::<Vec<_>>())
+        .bind(expected(sets));
+    let query = bind_requests(query, sets);
+    let query = bind_carts(query, sets);
+    let query = bind_orders(query, sets);
+    let query = bind_payments(query, sets);
+    let query = bind_events(query, sets);
+    let query = bind_holds(query, sets);
+    bind_stock(query, sums)
+}
+
+/// One column of rows.
+fn column<'q, R, T>(rows: &[&'q R], value: impl Fn(&'q R) -> T) -> Vec<T> {
+    rows.iter().map(|row| value(row)).collect()
+}
+
+/// The rows of a kind, in the order of their keys.
+fn sorted<'q, R, K: Ord>(rows: impl Iterator<Item = &'q R>, key: impl Fn(&'q R) -> K) -> Vec<&'q R> {
+    let mut rows: Vec<&R> = rows.collect();
+    rows.sort_by_key(|row| key(row));
+    rows
+}
+
+/// How many rows of each kind must change.
+fn expected(sets: &[&Rows]) -> Vec<i64> {
+    let count = |of: &dyn Fn(&Rows) -> usize| {
+        let rows: usize = sets.iter().map(|set| of(set)).sum();
+        i64::try_from(rows).unwrap_or(i64::MAX)
+    };
+    vec![
+        count(&|set| set.removed_carts.len()),
+        count(&|set| set.carts.iter().filter(|cart| cart.expected > 0 && !cart.is_open).count()),
+        count(&|set| set.carts.iter().filter(|cart| cart.expected > 0 && cart.is_open).count()),
+        count(&|set| set.carts.iter().filter(|cart| cart.expected == 0).count()),
+        count(&|set| set.orders.iter().filter(|order| order.expected > 0).count()),
+        count(&|set| set.orders.iter().filter(|order| order.expected == 0).count()),
+        count(&|set| set.holds.iter().filter(|hold| !hold.is_new).count()),
+        count(&|set| set.holds.iter().filter(|hold| hold.is_new).count()),
+        count(&|set| set.request.iter().filter(|request| !request.is_new).count()),
+        count(&|set| set.request.iter().filter(|request| request.is_new).count()),
+    ]
+}
+
+fn bind_requests<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&RequestRow> =
+        sorted(sets.iter().filter_map(|set| set.request.as_ref()), |row| (&row.scope, &row.key));
+    query
+        .bind(column(&rows, |row| row.is_new))
+        .bind(column(&rows, |row| row.scope.as_str()))
+        .bind(column(&rows, |row| row.key.as_str()))
+        .bind(column(&rows, |row| row.fingerprint.as_str()))
+        .bind(column(&rows, |row| row.subject))
+        .bind(column(&rows, |row| row.answered))
+        .bind(column(&rows, |row| row.created))
+}
+
+/// Ids and versions as two columns.
+fn bind_versions(query: Query<'_>, mut versions: Vec<(Uuid, i64)>) -> Query<'_> {
+    versions.sort_unstable();
+    let (ids, versions): (Vec<Uuid>, Vec<i64>) = versions.into_iter().unzip();
+    query.bind(ids).bind(versions)
+}
+
+fn bind_carts<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&CartRow> = sorted(sets.iter().flat_map(|set| &set.carts), |row| row.id);
+    let read: Vec<_> = sets.iter().flat_map(|set| set.read_carts.iter().copied()).collect();
+    let removed: Vec<_> = sets.iter().flat_map(|set| set.removed_carts.iter().copied()).collect();
+    let changed = || rows.iter().filter(|row| row.expected > 0);
+    // Rows that one statement changes are locked in their order by itself.
+    let is_one_statement =
+        removed.is_empty() && (changed().all(|row| row.is_open) || changed().all(|row| !row.is_open));
+    let mut locked = Vec::new();
+    if !read.is_empty() || !is_one_statement {
+        locked.extend(changed().map(|row| row.id));
+        locked.extend(read.iter().chain(&removed).map(|(id, _)| *id));
+        locked.sort_unstable();
+    }
+    let query = bind_versions(query.bind(locked), read);
+    bind_versions(query, removed)
+        .bind(column(&rows, |row| row.expected))
+        .bind(column(&rows, |row| row.id))
+        .bind(column(&rows, |row| row.owner.as_str()))
+        .bind(column(&rows, |row| row.status))
+        .bind(column(&rows, |row| row.version))
+        .bind(column(&rows, |row| row.expires))
+        .bind(column(&rows, |row| row.body.as_str()))
+}
+
+fn bind_orders<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&OrderRow> = sorted(sets.iter().flat_map(|set| &set.orders), |row| row.id);
+    let read: Vec<_> = sets.iter().flat_map(|set| set.read_orders.iter().copied()).collect();
+    let mut locked = Vec::new();
+    if !read.is_empty() {
+        locked.extend(rows.iter().filter(|row| row.expected > 0).map(|row| row.id));
+        locked.extend(read.iter().map(|(id, _)| *id));
+        locked.sort_unstable();
+    }
+    bind_versions(query.bind(locked), read)
+        .bind(column(&rows, |row| row.expected))
+        .bind(column(&rows, |row| row.id))
+        .bind(column(&rows, |row| row.number.as_str()))
+        .bind(column(&rows, |row| row.customer.as_str()))
+        .bind(column(&rows, |row| row.cart))
+        .bind(column(&rows, |row| row.status))
+        .bind(column(&rows, |row| row.version))
+        .bind(column(&rows, |row| row.currency.as_str()))
+        .bind(column(&rows, |row| row.total))
+        .bind(column(&rows, |row| row.created))
+        .bind(column(&rows, |row| row.due))
+        .bind(column(&rows, |row| row.sellers.as_str()))
+        .bind(column(&rows, |row| row.search.as_str()))
+        .bind(column(&rows, |row| row.body.as_str()))
+}
+
+fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&PaymentRow> = sorted(sets.iter().flat_map(|set| &set.payments), |row| row.id);
+    query
+        .bind(column(&rows, |row| row.id))
+        .bind(column(&rows, |row| row.order))
+        .bind(column(&rows, |row| row.provider.as_str()))
+        .bind(column(&rows, |row| row.reference.as_deref()))
+        .bind(column(&rows, |row| row.captured))
+        .bind(column(&rows, |row| row.refunded))
+        .bind(column(&rows, |row| row.refunding))
+}
+
+fn bind_events<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&EventRow> =
+        sorted(sets.iter().flat_map(|set| &set.events), |row| (row.order, row.sequence));
+    query
+        .bind(column(&rows, |row| row.order))
+        .bind(column(&rows, |row| row.sequence))
+        .bind(column(&rows, |row| row.at))
+        .bind(column(&rows, |row| row.name))
+        .bind(column(&rows, |row| row.body.as_str()))
+}
+
+fn bind_holds<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&HoldRow> = sorted(sets.iter().flat_map(|set| &set.holds), |row| row.id);
+    query
+        .bind(column(&rows, |row| row.is_new))
+        .bind(column(&rows, |row| row.id))
+        .bind(column(&rows, |row| row.order))
+        .bind(column(&rows, |row| row.status))
+        .bind(column(&rows, |row| row.expires))
+        .bind(column(&rows, |row| row.products.as_str()))
+        .bind(column(&rows, |row| row.body.as_str()))
+}
+
+fn bind_stock<'q>(query: Query<'q>, sums: &Sums<'q>) -> Query<'q> {
+    let new = || sums.iter().filter(|(_, sum)| sum.may_be_new).map(|(key, _)| *key);
+    query
+        .bind(new().map(|key| key.product_id.as_str()).collect::<Vec<_>>())
+        .bind(new().map(|key| key.location.as_str()).collect::<Vec<_>>())
+        .bind(sums.keys().map(|key| key.product_id.as_str()).collect::<Vec<_>>())
+        .bind(sums.keys().map(|key| key.location.as_str()).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.on_hand).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.reserved).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.sold).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.if_on_hand).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.least_available).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.least_reserved).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.least_sold).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.most_sold).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.most_on_hand).collect::<Vec<_>>())
+}

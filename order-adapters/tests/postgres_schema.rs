@@ -1,0 +1,289 @@
+//! The schema refuses by itself, also what is written by hand; it is made once; and it has an index for every question.
+#![cfg(feature = "postgres")]
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+use order_adapters::postgres::sqlx::{self, Row as _};
+use order_adapters::postgres::{OpenError, PostgresStore};
+use order_core::conformance::sample::{Sampler, customer_cart, shelf};
+use order_core::inventory::{MAX_UNITS, ReservationMove, StockChange};
+use order_core::store::{Commit, CommitOutcome, IdempotencyPut, WriteSet};
+use order_core::time::Duration;
+
+mod postgres_server;
+use postgres_server::{Hand, Schema};
+
+struct Place {
+    store: PostgresStore,
+    sampler: Sampler,
+    hand: Hand,
+    schema: Schema,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let schema = Schema::new();
+        Self { store: schema.open().await, sampler: Sampler::new(7), hand: schema.by_hand().await, schema }
+    }
+
+    async fn apply(&self, set: &WriteSet) {
+        assert_eq!(self.store.commit(set).await.unwrap(), CommitOutcome::Applied);
+    }
+
+    async fn plan(&mut self, sql: &str) -> String {
+        let rows =
+            sqlx::raw_sql(self.hand.sql(&format!("EXPLAIN {sql}"))).fetch_all(&mut self.hand.connection);
+        rows.await.unwrap().iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[tokio::test]
+async fn no_hand_can_oversell() {
+    let mut place = Place::new().await;
+    place.apply(&place.sampler.receive(&[("tea", 3)])).await;
+    let hand = &mut place.hand;
+    hand.accepts("UPDATE {schema}.stock SET reserved = 3").await;
+    hand.refuses("UPDATE {schema}.stock SET reserved = reserved + 1", "stock_never_oversold").await;
+    hand.refuses("UPDATE {schema}.stock SET on_hand = on_hand - 1", "stock_never_oversold").await;
+    hand.refuses("UPDATE {schema}.stock SET reserved = -1", "stock_never_oversold").await;
+    hand.refuses("UPDATE {schema}.stock SET sold = -1", "stock_sold").await;
+    hand.refuses(&format!("UPDATE {{schema}}.stock SET on_hand = {MAX_UNITS} + 1"), "stock_largest").await;
+    hand.refuses("INSERT INTO {schema}.stock VALUES ('tea', 'main', 9, 0, 0)", "stock_pkey").await;
+}
+
+#[tokio::test]
+async fn no_hand_can_make_two_orders_of_a_cart() {
+    let mut place = Place::new().await;
+    let (receive, sampler) = (place.sampler.receive(&[("tea", 9)]), &place.sampler);
+    let cart = sampler.cart(customer_cart("ann"));
+    let mut new = sampler.new_order("ann", vec![sampler.line("tea", 500, 1)]);
+    new.cart_id = Some(cart.id);
+    let (first, _) = sampler.place(new);
+    let (second, _) = sampler.order("bob", "tea");
+    for set in [&receive, &first, &second] {
+        place.apply(set).await;
+    }
+    let hand = &mut place.hand;
+    let taken = "UPDATE {schema}.orders SET cart_id = (SELECT cart_id FROM {schema}.orders WHERE cart_id IS NOT NULL)";
+    hand.refuses(taken, "orders_cart").await;
+    hand.refuses("UPDATE {schema}.orders SET number = 'same'", "orders_number").await;
+    hand.refuses("UPDATE {schema}.orders SET status = 'lost'", "orders_status").await;
+    hand.refuses("UPDATE {schema}.orders SET version = -1", "orders_version").await;
+    hand.refuses("UPDATE {schema}.orders SET id = gen_random_uuid()", "stays the same").await;
+    hand.refuses("DELETE FROM {schema}.orders", "never removed").await;
+    hand.refuses("TRUNCATE {schema}.orders", "never removed").await;
+}
+
+#[tokio::test]
+async fn no_hand_can_open_a_second_cart() {
+    let mut place = Place::new().await;
+    for name in ["ann", "bob"] {
+        let cart = place.sampler.cart(customer_cart(name));
+        place.apply(&place.sampler.put_cart(0, &cart)).await;
+    }
+    let hand = &mut place.hand;
+    hand.refuses("UPDATE {schema}.carts SET owner_key = 'customer:ann'", "carts_open").await;
+    hand.refuses("UPDATE {schema}.carts SET status = 'lost'", "carts_status").await;
+    hand.accepts("UPDATE {schema}.carts SET status = 'ordered' WHERE owner_key = 'customer:bob'").await;
+    hand.accepts("UPDATE {schema}.carts SET owner_key = 'customer:ann'").await;
+}
+
+#[tokio::test]
+async fn no_hand_can_end_a_reservation_twice() {
+    let mut place = Place::new().await;
+    let now = place.sampler.now();
+    let reservation = place.sampler.reservation("tea", 1, now + Duration::minutes(5));
+    place.apply(&place.sampler.put_reservation(true, &reservation)).await;
+    place.hand.refuses("UPDATE {schema}.reservations SET status = 'lost'", "reservations_status").await;
+    place.hand.refuses("DELETE FROM {schema}.reservations", "ended before it is removed").await;
+    let ended = reservation.ended(ReservationMove::Expire, now).unwrap();
+    place.apply(&place.sampler.put_reservation(false, &ended)).await;
+    let hand = &mut place.hand;
+    hand.refuses("UPDATE {schema}.reservations SET status = 'confirmed'", "a reservation ends once").await;
+    hand.refuses("UPDATE {schema}.reservations SET status = 'active'", "a reservation ends once").await;
+}
+
+#[tokio::test]
+async fn no_hand_can_refund_more_than_was_captured() {
+    let mut place = Place::new().await;
+    place.apply(&place.sampler.receive(&[("tea", 9)])).await;
+    let (set, order) = place.sampler.order("ann", "tea");
+    let (approve, order) = place.sampler.approve(&order);
+    place.apply(&set).await;
+    place.apply(&approve).await;
+    let captured = order.payments[0].captured.minor();
+    assert!(captured > 0);
+    let hand = &mut place.hand;
+    hand.accepts(&format!("UPDATE {{schema}}.payments SET refunding_minor = {captured}")).await;
+    let columns = ["refunded_minor = refunded_minor + 1", "captured_minor = captured_minor - 1"];
+    for column in columns {
+        hand.refuses(&format!("UPDATE {{schema}}.payments SET {column}"), "payments_refundable").await;
+    }
+    hand.refuses("UPDATE {schema}.payments SET refunding_minor = -1", "payments_refunding").await;
+    let most = i64::MAX;
+    let sql =
+        format!("UPDATE {{schema}}.payments SET refunding_minor = {most}, refunded_minor = captured_minor");
+    hand.refuses(&sql, "payments_refundable").await;
+}
+
+#[tokio::test]
+async fn no_hand_can_change_history() {
+    let mut place = Place::new().await;
+    place.apply(&place.sampler.receive(&[("tea", 9)])).await;
+    let (set, _) = place.sampler.order("ann", "tea");
+    place.apply(&set).await;
+    let hand = &mut place.hand;
+    let copy = "INSERT INTO {schema}.events (order_id, sequence, at, name, body)
+        SELECT order_id, sequence + {}, at, name, body FROM {schema}.events
+        WHERE sequence = (SELECT max(sequence) FROM {schema}.events)";
+    hand.refuses("UPDATE {schema}.events SET body = '{}'", "what happened never changes").await;
+    hand.refuses("DELETE FROM {schema}.events", "what happened is never forgotten").await;
+    hand.refuses("TRUNCATE {schema}.events", "what happened is never forgotten").await;
+    hand.refuses(&copy.replace("{}", "0"), "events_pkey").await;
+    hand.refuses(&copy.replace("{}", "2"), "no gaps").await;
+    let stray = "INSERT INTO {schema}.events VALUES (gen_random_uuid(), 1, 0, 'x', '{}')";
+    hand.refuses(stray, "no gaps").await;
+    hand.accepts(&copy.replace("{}", "1")).await;
+    let (waiting, last) =
+        (hand.number("SELECT last FROM {schema}.outbox").await, "SELECT max(sequence) FROM {schema}.events");
+    assert_eq!(waiting, hand.number(last).await);
+}
+
+#[tokio::test]
+async fn no_hand_can_answer_a_request_twice() {
+    let mut place = Place::new().await;
+    let mut record = place.sampler.record("customer:ann", "key-1");
+    place.apply(&place.sampler.put_record(true, &record)).await;
+    record.answered_version = Some(3);
+    let mut set = place.sampler.set();
+    set.idempotency = Some(IdempotencyPut { is_new: false, record });
+    place.apply(&set).await;
+    for version in ["4", "NULL"] {
+        let sql = format!("UPDATE {{schema}}.idempotency SET answered_version = {version}");
+        place.hand.refuses(&sql, "a request is answered once").await;
+    }
+}
+
+#[tokio::test]
+async fn the_sellers_of_an_order_are_kept_in_step() {
+    let mut place = Place::new().await;
+    place.apply(&place.sampler.receive(&[("tea", 9)])).await;
+    place.apply(&place.sampler.order("ann", "tea").0).await;
+    let count =
+        |seller: &str| format!("SELECT count(*) FROM {{schema}}.order_sellers WHERE seller_id = '{seller}'");
+    assert_eq!(place.hand.number(&count("north")).await, 1);
+    place.hand.accepts("UPDATE {schema}.orders SET sellers = '{south,west,south}'").await;
+    for (seller, rows) in [("north", 0), ("south", 1), ("west", 1)] {
+        assert_eq!(place.hand.number(&count(seller)).await, rows, "{seller}");
+    }
+}
+
+#[tokio::test]
+async fn stock_levels_that_leave_the_range_are_refused() {
+    let place = Place::new().await;
+    place.apply(&place.sampler.receive(&[("tea", 5)])).await;
+    for change in [i64::MAX, i64::MIN] {
+        let mut set = place.sampler.set();
+        set.change_stock(shelf("tea"), StockChange::adjust(change));
+        assert!(matches!(place.store.commit(&set).await.unwrap(), CommitOutcome::Refused(_)));
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_made_once_and_leaves_the_host_alone() {
+    let mut place = Place::new().await;
+    place.hand.accepts("CREATE TABLE {schema}.loyalty (points bigint)").await;
+    for _ in 0..3 {
+        place.schema.open().await.close().await;
+    }
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 2);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
+}
+
+#[tokio::test]
+async fn many_may_open_a_new_schema_at_once() {
+    let schema = Schema::new();
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let builder = schema.builder();
+            tokio::spawn(async move { builder.open().await.map(|_| ()) })
+        })
+        .collect();
+    for task in opening {
+        task.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_another_version_is_refused() {
+    let schema = Schema::new();
+    let checking = schema.builder().migrations(false);
+    let error = checking.clone().open().await.unwrap_err();
+    assert!(matches!(error, OpenError::Older { version: 1 }), "{error:?}");
+    schema.builder().migrate().await.unwrap();
+    checking.clone().open().await.unwrap().close().await;
+    let mut hand = schema.by_hand().await;
+    hand.accepts("INSERT INTO {schema}.migrations (version, name, checksum) VALUES (1000, 'future', 'x')")
+        .await;
+    for builder in [checking, schema.builder()] {
+        let error = builder.open().await.unwrap_err();
+        assert!(matches!(error, OpenError::Newer { version: 1000 }), "{error:?}");
+        assert!(error.to_string().contains("newer version"), "{error}");
+    }
+    hand.accepts("DELETE FROM {schema}.migrations WHERE version = 1000").await;
+    hand.accepts("UPDATE {schema}.migrations SET checksum = 'x'").await;
+    assert!(matches!(schema.builder().open().await.unwrap_err(), OpenError::Foreign { version: 1 }));
+}
+
+#[tokio::test]
+async fn addresses_and_names_are_checked() {
+    for name in ["", "Shop", "a-b", "1st", "pg_shop", "a\"; DROP SCHEMA public; --"] {
+        let error = PostgresStore::builder(postgres_server::url()).schema(name).open().await.unwrap_err();
+        assert!(matches!(error, OpenError::Schema), "{name}: {error:?}");
+    }
+    assert!(matches!(PostgresStore::open("http://[").await.unwrap_err(), OpenError::Address(_)));
+    let nobody = "postgres://127.0.0.1:1/shop";
+    assert!(matches!(PostgresStore::open(nobody).await.unwrap_err(), OpenError::Failed(_)));
+}
+
+#[tokio::test]
+async fn questions_walk_an_index() {
+    let mut place = Place::new().await;
+    place.hand.accepts("SET enable_seqscan = off; SET enable_bitmapscan = off").await;
+    for (sql, index) in [
+        (
+            "SELECT body FROM {schema}.orders WHERE customer_id = 'a' ORDER BY id DESC LIMIT 5",
+            "orders_by_customer",
+        ),
+        (
+            "SELECT body FROM {schema}.orders WHERE status = 'paid' ORDER BY id DESC LIMIT 5",
+            "orders_by_status",
+        ),
+        ("SELECT body FROM {schema}.orders ORDER BY id DESC LIMIT 5", "orders_pkey"),
+        ("SELECT body FROM {schema}.orders WHERE number = 'a'", "orders_number"),
+        ("SELECT id FROM {schema}.orders WHERE due_at <= 9 ORDER BY due_at, id LIMIT 5", "orders_due"),
+        (
+            "SELECT at, order_id FROM {schema}.outbox WHERE busy_until IS NULL ORDER BY at, order_id LIMIT 5",
+            "outbox_free",
+        ),
+        (
+            "SELECT order_id FROM {schema}.outbox WHERE busy_until IS NOT NULL AND busy_until <= 9",
+            "outbox_busy",
+        ),
+        (
+            "SELECT body FROM {schema}.reservations WHERE status = 'active' AND expires_at <= 9
+             ORDER BY expires_at, id LIMIT 5",
+            "reservations_expiring",
+        ),
+        (
+            "SELECT id FROM {schema}.carts WHERE status = 'open' AND expires_at <= 9 ORDER BY expires_at, id LIMIT 5",
+            "carts_expiring",
+        ),
+        ("SELECT body FROM {schema}.carts WHERE status = 'open' AND owner_key = 'a'", "carts_open"),
+    ] {
+        let plan = place.plan(sql).await;
+        assert!(plan.contains(index), "{sql}:\n{plan}");
+        assert!(!plan.contains("Sort"), "{sql}:\n{plan}");
+    }
+    let history = "SELECT body FROM {schema}.events WHERE order_id = '00000000-0000-0000-0000-000000000000' ORDER BY sequence";
+    assert!(place.plan(history).await.contains("events_pkey"));
+}
