@@ -31,6 +31,8 @@
 //! MongoDB, real payment providers, mail, brokers and caches.
 
 #[cfg(feature = "postgres")]
+mod group_commit;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -5,11 +5,10 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::PostgresStore;
-use super::guards::{Picture, look};
-use super::rows::Rows;
-use super::shelves::{Sums, add};
+use super::guards::{look, picture};
 use super::statement::apply;
-use super::values::{Trouble, failed, internal};
+use super::values::{Rows, failed, internal, trouble};
+use crate::group_commit::{Sums, Trouble, add};
 
 /// How often a write-set that no guard refuses is tried when the database does.
 const MAX_UNEXPLAINED: u32 = 20;
@@ -64,17 +63,17 @@ impl PostgresStore {
                 execute(connection, "RELEASE SAVEPOINT order_engine").await?;
                 return Ok(CommitOutcome::Applied);
             };
-            if Trouble::of(&error) == Trouble::Lost {
+            if trouble(&error) == Trouble::Lost {
                 return Err(failed("write", error));
             }
             execute(connection, "ROLLBACK TO SAVEPOINT order_engine; RELEASE SAVEPOINT order_engine").await?;
-            if Trouble::of(&error) != Trouble::Guard || tries >= MAX_UNEXPLAINED {
+            if trouble(&error) != Trouble::Guard || tries >= MAX_UNEXPLAINED {
                 return Err(failed("write", error));
             }
             tries = tries.saturating_add(1);
             let query = look(self.look_sql.clone(), &sets).persistent(self.prepares);
             let found = query.fetch_all(&mut *connection).await.map_err(|error| failed("look", error))?;
-            let picture = Picture::of(&found)?;
+            let picture = picture(&found)?;
             if picture.is_applied(&rows) {
                 return Ok(CommitOutcome::Applied);
             }
@@ -88,7 +87,7 @@ impl PostgresStore {
 /// Runs statements without parameters or results.
 async fn execute(connection: &mut PgConnection, sql: &'static str) -> Result<(), StoreError> {
     let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await;
-    done.map(|_| ()).map_err(|error| match Trouble::of(&error) {
+    done.map(|_| ()).map_err(|error| match trouble(&error) {
         Trouble::Lost => failed("write", error),
         Trouble::Guard | Trouble::Again | Trouble::Defect => internal("write in a transaction", error),
     })

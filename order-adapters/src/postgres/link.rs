@@ -6,11 +6,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{Connection as _, SqlStr};
 use tokio::time::timeout;
 
-use super::guards::look;
-use super::rows::Rows;
-use super::shelves::Sums;
+use super::guards::{look, picture};
 use super::statement::{Query, apply};
-use super::values::Trouble;
+use super::values::{Rows, Texts, trouble};
+use crate::group_commit::{self, Failed, Picture, Sums, Trouble};
 
 /// How a worker gets at the database.
 #[derive(Debug, Clone)]
@@ -31,37 +30,31 @@ pub(super) struct Link {
     connection: Option<PgConnection>,
 }
 
-/// Why a statement was not carried out.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// It was not sent.
-    Unsent(sqlx::Error),
-    /// The database refused it, or the connection was lost.
-    Sent(Trouble, sqlx::Error),
+impl group_commit::Link for Link {
+    type Form = Texts;
+
+    async fn apply(&mut self, sets: &[&Rows], sums: &Sums<'_>) -> Result<(), Failed> {
+        let query = apply(self.access.apply_sql.clone(), sets, sums);
+        self.run(query).await.map(|_| ())
+    }
+
+    async fn look(&mut self, sets: &[&Rows]) -> Result<Picture, Failed> {
+        let query = look(self.access.look_sql.clone(), sets);
+        let rows = self.run(query).await?;
+        picture(&rows).map_err(|error| Failed::Sent(Trouble::Defect, error.into()))
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.connection {
+            // Whoever does not answer a farewell is left without one.
+            let _ = timeout(Duration::from_secs(1), connection.close()).await;
+        }
+    }
 }
 
 impl Link {
     pub(super) fn new(access: Access) -> Self {
         Self { access, connection: None }
-    }
-
-    /// Applies write-sets.
-    pub(super) async fn apply(&mut self, sets: &[&Rows], sums: &Sums<'_>) -> Result<(), Failed> {
-        let query = apply(self.access.apply_sql.clone(), sets, sums);
-        self.run(query).await.map(|_| ())
-    }
-
-    /// Looks at what the guards of write-sets ask for.
-    pub(super) async fn look(&mut self, sets: &[&Rows]) -> Result<Vec<PgRow>, Failed> {
-        let query = look(self.access.look_sql.clone(), sets);
-        self.run(query).await
-    }
-
-    pub(super) async fn close(self) {
-        if let Some(connection) = self.connection {
-            // Whoever does not answer a farewell is left without one.
-            let _ = timeout(Duration::from_secs(1), connection.close()).await;
-        }
     }
 
     async fn run(&mut self, query: Query<'_>) -> Result<Vec<PgRow>, Failed> {
@@ -72,7 +65,7 @@ impl Link {
             None => timeout(patience, PgConnection::connect_with(&self.access.options))
                 .await
                 .unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())))
-                .map_err(Failed::Unsent)?,
+                .map_err(|error| Failed::Unsent(error.into()))?,
         };
         let running = run(query.persistent(prepares), prepares, &mut connection);
         let done = timeout(patience, running).await.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())));
@@ -82,11 +75,11 @@ impl Link {
                 Ok(rows)
             }
             Err(error) => {
-                let trouble = Trouble::of(&error);
+                let trouble = trouble(&error);
                 if trouble != Trouble::Lost {
                     self.connection = Some(connection);
                 }
-                Err(Failed::Sent(trouble, error))
+                Err(Failed::Sent(trouble, error.into()))
             }
         }
     }

@@ -28,7 +28,6 @@
 //! PostgreSQL 14 or later, the primary, durable (`fsync`, `full_page_writes` and `synchronous_commit` on), UTF-8; and a `tokio`
 //! runtime. The account needs the right to create a schema only for migrations.
 
-mod batch;
 mod carts;
 mod commit;
 mod guards;
@@ -39,13 +38,9 @@ mod list;
 mod open;
 mod orders;
 mod outbox;
-mod rows;
 mod schema;
-mod settle;
-mod shelves;
 mod statement;
 mod values;
-mod writer;
 
 use std::time::Duration;
 
@@ -63,13 +58,14 @@ pub use open::{OpenError, PostgresBuilder};
 
 use schema::Schema;
 use statement::Query;
-use values::{counter, failed, unavailable};
-use writer::Writer;
+use values::{Texts, counter, failed, unavailable};
+
+use crate::group_commit::Writer;
 
 /// A store in a PostgreSQL database. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
-    writer: Writer,
+    writer: Writer<Texts>,
     readers: PgPool,
     /// For reads that may be behind.
     stale: PgPool,

@@ -7,10 +7,10 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqlSafeStr as _};
 
 use super::PostgresStore;
 use super::guards::look_sql;
-use super::link::Access;
+use super::link::{Access, Link};
 use super::schema::{Schema, migrate};
 use super::statement::apply_sql;
-use super::writer::Writer;
+use crate::group_commit::Writer;
 
 /// The schema, unless another one is named.
 const SCHEMA: &str = "order_engine";
@@ -217,7 +217,7 @@ impl PostgresBuilder {
             None => readers.clone(),
         };
         Ok(PostgresStore {
-            writer: Writer::start(&access, self.writers),
+            writer: Writer::start((0..self.writers).map(|_| Link::new(access.clone()))),
             apply_sql: access.apply_sql,
             look_sql: access.look_sql,
             schema,

@@ -4,8 +4,8 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Postgres, SqlStr};
 use uuid::Uuid;
 
-use super::rows::{CartRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
-use super::shelves::Sums;
+use super::values::{Rows, Texts};
+use crate::group_commit::{CartRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
@@ -93,7 +93,7 @@ fn bind_versions(query: Query<'_>, mut versions: Vec<(Uuid, i64)>) -> Query<'_> 
 }
 
 fn bind_carts<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
-    let rows: Vec<&CartRow> = sorted(sets.iter().flat_map(|set| &set.carts), |row| row.id);
+    let rows: Vec<&CartRow<Texts>> = sorted(sets.iter().flat_map(|set| &set.carts), |row| row.id);
     let read: Vec<_> = sets.iter().flat_map(|set| set.read_carts.iter().copied()).collect();
     let removed: Vec<_> = sets.iter().flat_map(|set| set.removed_carts.iter().copied()).collect();
     let changed = || rows.iter().filter(|row| row.expected > 0);
@@ -118,7 +118,7 @@ fn bind_carts<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 }
 
 fn bind_orders<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
-    let rows: Vec<&OrderRow> = sorted(sets.iter().flat_map(|set| &set.orders), |row| row.id);
+    let rows: Vec<&OrderRow<Texts>> = sorted(sets.iter().flat_map(|set| &set.orders), |row| row.id);
     let read: Vec<_> = sets.iter().flat_map(|set| set.read_orders.iter().copied()).collect();
     let mut locked = Vec::new();
     if !read.is_empty() {
@@ -156,7 +156,7 @@ fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 }
 
 fn bind_events<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
-    let rows: Vec<&EventRow> =
+    let rows: Vec<&EventRow<Texts>> =
         sorted(sets.iter().flat_map(|set| &set.events), |row| (row.order, row.sequence));
     query
         .bind(column(&rows, |row| row.order))
@@ -167,7 +167,7 @@ fn bind_events<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 }
 
 fn bind_holds<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
-    let rows: Vec<&HoldRow> = sorted(sets.iter().flat_map(|set| &set.holds), |row| row.id);
+    let rows: Vec<&HoldRow<Texts>> = sorted(sets.iter().flat_map(|set| &set.holds), |row| row.id);
     query
         .bind(column(&rows, |row| row.is_new))
         .bind(column(&rows, |row| row.id))

@@ -1,17 +1,16 @@
 //! Brings write-sets to their outcomes.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use order_core::StoreError;
+use order_core::error::BoxError;
 use order_core::store::CommitOutcome;
 
-use super::guards::Picture;
-use super::link::{Failed, Link};
-use super::rows::Rows;
-use super::shelves::{Sums, add, admit};
-use super::values::{Trouble, failed, internal, unavailable};
+use super::sums::admit;
 use super::writer::Job;
+use super::{Failed, Link, Rows, Sums, Trouble, add, internal, unavailable};
 
 /// How often a write-set that no guard refuses is tried when the database does. Each time somebody else must have been faster.
 const MAX_UNEXPLAINED: u32 = 20;
@@ -25,13 +24,13 @@ const MAX_LOST: u32 = 1;
 
 /// Write-sets on their way to their outcomes.
 ///
-/// They are applied by one statement, all or none. When it is refused, a look at the database tells which guard refuses which
+/// They are applied in one transaction, all or none. When it is refused, a look at the database tells which guard refuses which
 /// of them; those are answered and leave. Of the others, as many are applied together as fit the stock levels together; and one
 /// by one, if something else is wrong with one of them. So a refused one costs its neighbours a little time and nothing else.
 #[derive(Debug)]
-pub(super) struct Settling<'l> {
-    link: &'l mut Link,
-    waiting: Vec<Waiting>,
+pub(super) struct Settling<'l, L: Link> {
+    link: &'l mut L,
+    waiting: Vec<Waiting<L>>,
     looks_first: bool,
     one_by_one: bool,
     has_refused: bool,
@@ -41,15 +40,15 @@ pub(super) struct Settling<'l> {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    job: Job,
+struct Waiting<L: Link> {
+    job: Job<L::Form>,
     /// Whether it was sent over a connection that was lost.
     is_in_doubt: bool,
 }
 
-impl<'l> Settling<'l> {
+impl<'l, L: Link> Settling<'l, L> {
     /// Begins. When the last ones were refused, so may these be: a look is cheaper than a try.
-    pub(super) fn new(link: &'l mut Link, jobs: Vec<Job>, is_wary: bool) -> Self {
+    pub(super) fn new(link: &'l mut L, jobs: Vec<Job<L::Form>>, is_wary: bool) -> Self {
         let looks_first = is_wary || jobs.iter().any(|job| !job.rows.is_refundable);
         Self {
             link,
@@ -84,18 +83,11 @@ impl<'l> Settling<'l> {
     /// Answers those that are refused, or were applied before, and puts those first that may be applied together. Returns how
     /// many they are; `None` when it could not look.
     async fn look(&mut self) -> Option<usize> {
-        let sets: Vec<&Rows> = self.waiting.iter().map(|waiting| &waiting.job.rows).collect();
-        let looked = match self.link.look(&sets).await {
-            Ok(rows) => Picture::of(&rows),
+        let sets: Vec<&Rows<L::Form>> = self.waiting.iter().map(|waiting| &waiting.job.rows).collect();
+        let picture = match self.link.look(&sets).await {
+            Ok(picture) => picture,
             Err(failure) => {
                 self.fail(self.waiting.len(), failure, false).await;
-                return None;
-            }
-        };
-        let picture = match looked {
-            Ok(picture) => picture,
-            Err(error) => {
-                self.answer_all(|| Err(internal("look", std::io::Error::other(error.to_string()))));
                 return None;
             }
         };
@@ -132,7 +124,8 @@ impl<'l> Settling<'l> {
 
     /// Applies the first ones together.
     async fn apply(&mut self, together: usize) {
-        let sets: Vec<&Rows> = self.waiting.iter().take(together).map(|waiting| &waiting.job.rows).collect();
+        let sets: Vec<&Rows<L::Form>> =
+            self.waiting.iter().take(together).map(|waiting| &waiting.job.rows).collect();
         let mut sums = Sums::new();
         for set in &sets {
             add(&mut sums, set);
@@ -161,7 +154,7 @@ impl<'l> Settling<'l> {
                 self.looks_first = true;
                 self.unexplained = self.unexplained.saturating_add(u32::from(!explained));
                 if self.unexplained > MAX_UNEXPLAINED {
-                    self.single_out(together, error);
+                    self.single_out(together, trouble, error);
                 }
             }
             Trouble::Again if self.again < MAX_AGAIN => {
@@ -178,29 +171,29 @@ impl<'l> Settling<'l> {
                 }
                 self.lost = self.lost.saturating_add(1);
             }
-            Trouble::Defect if is_write => self.single_out(together, error),
+            Trouble::Defect if is_write => self.single_out(together, trouble, error),
             Trouble::Defect => {
-                let error = Arc::new(error);
+                let error: Arc<dyn Error + Send + Sync> = Arc::from(error);
                 self.answer_all(|| Err(internal("look", Arc::clone(&error))));
             }
         }
     }
 
     /// Something is wrong with one of the first ones: a single one is answered, of many each is tried alone.
-    fn single_out(&mut self, together: usize, error: sqlx::Error) {
+    fn single_out(&mut self, together: usize, trouble: Trouble, error: BoxError) {
         self.unexplained = 0;
         if together > 1 {
             self.one_by_one = true;
             return;
         }
         if let Some(waiting) = self.waiting.drain(..together.min(self.waiting.len())).next() {
-            answer(waiting, Err(failed("write", error)));
+            answer(waiting, Err(trouble.failed("write", error)));
         }
     }
 
     /// The database can't be reached, or does not let anybody through.
-    fn give_up(&mut self, context: &'static str, error: sqlx::Error) {
-        let error = Arc::new(error);
+    fn give_up(&mut self, context: &'static str, error: BoxError) {
+        let error: Arc<dyn Error + Send + Sync> = Arc::from(error);
         self.answer_all(|| Err(unavailable(context, Arc::clone(&error))));
     }
 
@@ -213,7 +206,7 @@ impl<'l> Settling<'l> {
     }
 }
 
-fn answer(waiting: Waiting, outcome: Result<CommitOutcome, StoreError>) {
+fn answer<L: Link>(waiting: Waiting<L>, outcome: Result<CommitOutcome, StoreError>) {
     // A caller that has gone needs no answer.
     let _ = waiting.job.reply.send(outcome);
 }

@@ -1,11 +1,11 @@
-//! Which write-sets may be applied by one statement.
+//! Which write-sets may be applied together.
 
 use std::collections::HashSet;
 
 use order_core::inventory::StockKey;
 use uuid::Uuid;
 
-use super::rows::Rows;
+use super::{Form, Rows};
 
 /// What write-sets touch. Two that touch the same thing are applied one after the other; stock that both only change by so
 /// many units is no such thing.
@@ -31,7 +31,7 @@ enum Thing {
 
 impl Touched {
     /// Notes what a write-set touches, if nobody else has touched it. Returns whether that is so.
-    pub(super) fn add(&mut self, set: &Rows) -> bool {
+    pub(super) fn add<F: Form>(&mut self, set: &Rows<F>) -> bool {
         let things: HashSet<Thing> = things(set).collect();
         let counts = set.stock.iter().filter(|(_, change)| change.if_on_hand.is_some()).map(|(key, _)| key);
         let is_free = things.is_disjoint(&self.things)
@@ -46,7 +46,7 @@ impl Touched {
     }
 }
 
-fn things(set: &Rows) -> impl Iterator<Item = Thing> {
+fn things<F: Form>(set: &Rows<F>) -> impl Iterator<Item = Thing> + use<'_, F> {
     let request = set.request.iter().map(|row| Thing::Request(row.scope.clone(), row.key.clone()));
     let orders = set.orders.iter().flat_map(|row| {
         let keys = [Thing::Order(row.id), Thing::Number(row.number.clone())];

@@ -13,107 +13,107 @@ use order_core::store::{
 };
 use uuid::Uuid;
 
-use super::values::{SEPARATOR, integer, json, searchable};
+use super::{Form, integer};
 
 /// A write-set as the rows it writes and the guards it has. Made by its caller, so that a worker has little to do with it.
 #[derive(Debug)]
-pub(super) struct Rows {
-    pub(super) id: Uuid,
-    pub(super) at: i64,
-    pub(super) request: Option<RequestRow>,
+pub(crate) struct Rows<F: Form> {
+    pub(crate) id: Uuid,
+    pub(crate) at: i64,
+    pub(crate) request: Option<RequestRow>,
     /// Id and version.
-    pub(super) read_carts: Vec<(Uuid, i64)>,
+    pub(crate) read_carts: Vec<(Uuid, i64)>,
     /// Id and version.
-    pub(super) read_orders: Vec<(Uuid, i64)>,
+    pub(crate) read_orders: Vec<(Uuid, i64)>,
     /// What was read, in the order in which it is checked.
-    pub(super) read: Vec<Unchanged>,
+    pub(crate) read: Vec<Unchanged>,
     /// Id and version.
-    pub(super) removed_carts: Vec<(Uuid, i64)>,
-    pub(super) carts: Vec<CartRow>,
-    pub(super) orders: Vec<OrderRow>,
-    pub(super) payments: Vec<PaymentRow>,
-    pub(super) events: Vec<EventRow>,
-    pub(super) holds: Vec<HoldRow>,
-    pub(super) stock: Vec<(StockKey, StockChange)>,
+    pub(crate) removed_carts: Vec<(Uuid, i64)>,
+    pub(crate) carts: Vec<CartRow<F>>,
+    pub(crate) orders: Vec<OrderRow<F>>,
+    pub(crate) payments: Vec<PaymentRow>,
+    pub(crate) events: Vec<EventRow<F>>,
+    pub(crate) holds: Vec<HoldRow<F>>,
+    pub(crate) stock: Vec<(StockKey, StockChange)>,
     /// Whether no payment has given back more than it took.
-    pub(super) is_refundable: bool,
+    pub(crate) is_refundable: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct RequestRow {
-    pub(super) is_new: bool,
-    pub(super) scope: String,
-    pub(super) key: String,
-    pub(super) fingerprint: String,
-    pub(super) subject: Uuid,
-    pub(super) answered: Option<i64>,
-    pub(super) created: i64,
+pub(crate) struct RequestRow {
+    pub(crate) is_new: bool,
+    pub(crate) scope: String,
+    pub(crate) key: String,
+    pub(crate) fingerprint: String,
+    pub(crate) subject: Uuid,
+    pub(crate) answered: Option<i64>,
+    pub(crate) created: i64,
 }
 
 #[derive(Debug)]
-pub(super) struct CartRow {
-    pub(super) expected: i64,
-    pub(super) id: Uuid,
-    pub(super) owner: String,
-    pub(super) is_open: bool,
-    pub(super) status: &'static str,
-    pub(super) version: i64,
-    pub(super) expires: i64,
-    pub(super) body: String,
+pub(crate) struct CartRow<F: Form> {
+    pub(crate) expected: i64,
+    pub(crate) id: Uuid,
+    pub(crate) owner: String,
+    pub(crate) is_open: bool,
+    pub(crate) status: &'static str,
+    pub(crate) version: i64,
+    pub(crate) expires: i64,
+    pub(crate) body: F::Body,
 }
 
 #[derive(Debug)]
-pub(super) struct OrderRow {
-    pub(super) expected: i64,
-    pub(super) id: Uuid,
-    pub(super) number: String,
-    pub(super) customer: String,
-    pub(super) cart: Option<Uuid>,
-    pub(super) status: &'static str,
-    pub(super) version: i64,
-    pub(super) currency: String,
-    pub(super) total: i64,
-    pub(super) created: i64,
-    pub(super) due: Option<i64>,
-    pub(super) sellers: String,
-    pub(super) search: String,
-    pub(super) body: String,
+pub(crate) struct OrderRow<F: Form> {
+    pub(crate) expected: i64,
+    pub(crate) id: Uuid,
+    pub(crate) number: String,
+    pub(crate) customer: String,
+    pub(crate) cart: Option<Uuid>,
+    pub(crate) status: &'static str,
+    pub(crate) version: i64,
+    pub(crate) currency: String,
+    pub(crate) total: i64,
+    pub(crate) created: i64,
+    pub(crate) due: Option<i64>,
+    pub(crate) sellers: F::Names,
+    pub(crate) search: String,
+    pub(crate) body: F::Body,
 }
 
 #[derive(Debug)]
-pub(super) struct PaymentRow {
-    pub(super) id: Uuid,
-    pub(super) order: Uuid,
-    pub(super) provider: String,
-    pub(super) reference: Option<String>,
-    pub(super) captured: i64,
-    pub(super) refunded: i64,
-    pub(super) refunding: i64,
+pub(crate) struct PaymentRow {
+    pub(crate) id: Uuid,
+    pub(crate) order: Uuid,
+    pub(crate) provider: String,
+    pub(crate) reference: Option<String>,
+    pub(crate) captured: i64,
+    pub(crate) refunded: i64,
+    pub(crate) refunding: i64,
 }
 
 #[derive(Debug)]
-pub(super) struct EventRow {
-    pub(super) order: Uuid,
-    pub(super) sequence: i64,
-    pub(super) at: i64,
-    pub(super) name: &'static str,
-    pub(super) body: String,
+pub(crate) struct EventRow<F: Form> {
+    pub(crate) order: Uuid,
+    pub(crate) sequence: i64,
+    pub(crate) at: i64,
+    pub(crate) name: &'static str,
+    pub(crate) body: F::Body,
 }
 
 #[derive(Debug)]
-pub(super) struct HoldRow {
-    pub(super) is_new: bool,
-    pub(super) id: Uuid,
-    pub(super) order: Option<Uuid>,
-    pub(super) status: &'static str,
-    pub(super) expires: i64,
-    pub(super) products: String,
-    pub(super) body: String,
+pub(crate) struct HoldRow<F: Form> {
+    pub(crate) is_new: bool,
+    pub(crate) id: Uuid,
+    pub(crate) order: Option<Uuid>,
+    pub(crate) status: &'static str,
+    pub(crate) expires: i64,
+    pub(crate) products: F::Names,
+    pub(crate) body: F::Body,
 }
 
-impl Rows {
+impl<F: Form> Rows<F> {
     /// The rows of a write-set.
-    pub(super) fn of(set: &WriteSet) -> Result<Self, StoreError> {
+    pub(crate) fn of(set: &WriteSet) -> Result<Self, StoreError> {
         let mut read_carts = Vec::new();
         let mut read_orders = Vec::new();
         for read in &set.unchanged {
@@ -165,7 +165,7 @@ impl RequestRow {
     }
 }
 
-impl CartRow {
+impl<F: Form> CartRow<F> {
     fn of(put: &CartPut) -> Result<Self, StoreError> {
         let cart = &put.cart;
         Ok(Self {
@@ -176,12 +176,12 @@ impl CartRow {
             status: cart.status.name(),
             version: integer(cart.version)?,
             expires: cart.expires_at.timestamp_millis(),
-            body: json(cart)?,
+            body: F::body(cart)?,
         })
     }
 }
 
-impl OrderRow {
+impl<F: Form> OrderRow<F> {
     fn of(put: &OrderPut) -> Result<Self, StoreError> {
         let order = &put.order;
         let sellers: Vec<&str> = order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
@@ -197,9 +197,9 @@ impl OrderRow {
             total: order.totals.total.minor(),
             created: order.created_at.timestamp_millis(),
             due: order.due_at().map(|at| at.timestamp_millis()),
-            sellers: sellers.join(SEPARATOR),
-            search: searchable(&OrderFilter::search_text(order)),
-            body: json(&**order)?,
+            sellers: F::names(&sellers),
+            search: F::searched(OrderFilter::search_text(order)),
+            body: F::body(&**order)?,
         })
     }
 }
@@ -220,19 +220,19 @@ impl PaymentRow {
     }
 }
 
-impl EventRow {
+impl<F: Form> EventRow<F> {
     fn of(record: &EventRecord) -> Result<Self, StoreError> {
         Ok(Self {
             order: record.order_id.uuid(),
             sequence: integer(record.sequence)?,
             at: record.at.timestamp_millis(),
             name: record.event.name(),
-            body: json(record)?,
+            body: F::body(record)?,
         })
     }
 }
 
-impl HoldRow {
+impl<F: Form> HoldRow<F> {
     fn of(put: &ReservationPut) -> Result<Self, StoreError> {
         let reservation = &put.reservation;
         let products: Vec<&str> = reservation.lines.iter().map(|line| line.key.product_id.as_str()).collect();
@@ -242,8 +242,8 @@ impl HoldRow {
             order: reservation.order_id.map(order_core::id::OrderId::uuid),
             status: reservation.status.name(),
             expires: reservation.expires_at.timestamp_millis(),
-            products: products.join(SEPARATOR),
-            body: json(reservation)?,
+            products: F::names(&products),
+            body: F::body(reservation)?,
         })
     }
 }

@@ -5,13 +5,11 @@ use order_core::StoreError;
 use order_core::store::CommitOutcome;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::batch::Touched;
-use super::link::{Access, Link};
-use super::rows::Rows;
 use super::settle::Settling;
-use super::values::unavailable;
+use super::touched::Touched;
+use super::{Form, Link, Rows, unavailable};
 
-/// The most write-sets in one statement. More would not make a flush cheaper, only the wait for it longer.
+/// The most write-sets in one transaction. More would not make a flush cheaper, only the wait for it longer.
 const MAX_BATCH: usize = 128;
 
 /// How many write-sets may wait before their callers do.
@@ -19,36 +17,41 @@ const QUEUE: usize = 2_048;
 
 /// The workers that write.
 ///
-/// Each has a connection of its own. It takes what waits and applies it with one statement, while the other one's flush is under
-/// way: a lone write-set waits for nobody, and many at once share a flush. Write-sets that touch the same rows are applied one
+/// Each has a link of its own. It takes what waits and applies it in one transaction, while the other one's flush is under way: a lone write-set waits for nobody, and many at once share a flush. Write-sets that touch the same rows are applied one
 /// after the other; stock is different, its changes are summed.
-#[derive(Debug, Clone)]
-pub(super) struct Writer {
-    queue: mpsc::Sender<Job>,
+#[derive(Debug)]
+pub(crate) struct Writer<F: Form> {
+    queue: mpsc::Sender<Job<F>>,
+}
+
+impl<F: Form> Clone for Writer<F> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
 }
 
 /// A write-set and whoever waits for its outcome.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) rows: Rows,
+pub(super) struct Job<F: Form> {
+    pub(super) rows: Rows<F>,
     pub(super) reply: oneshot::Sender<Result<CommitOutcome, StoreError>>,
 }
 
-type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
+type Jobs<F> = Arc<Mutex<mpsc::Receiver<Job<F>>>>;
 
-impl Writer {
-    /// Starts so many workers. They end with the last handle.
-    pub(super) fn start(access: &Access, workers: u32) -> Self {
+impl<F: Form> Writer<F> {
+    /// Starts a worker for each link. They end with the last handle.
+    pub(crate) fn start<L: Link<Form = F>>(links: impl IntoIterator<Item = L>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..workers {
-            tokio::spawn(work(Link::new(access.clone()), Arc::clone(&jobs)));
+        for link in links {
+            tokio::spawn(work(link, Arc::clone(&jobs)));
         }
         Self { queue }
     }
 
     /// Commits a write-set.
-    pub(super) async fn commit(&self, rows: Rows) -> Result<CommitOutcome, StoreError> {
+    pub(crate) async fn commit(&self, rows: Rows<F>) -> Result<CommitOutcome, StoreError> {
         let (reply, answer) = oneshot::channel();
         let sent = self.queue.send(Job { rows, reply }).await;
         sent.map_err(|_| unavailable("reach the writer", "the store is closed"))?;
@@ -57,7 +60,7 @@ impl Writer {
     }
 }
 
-async fn work(mut link: Link, jobs: Jobs) {
+async fn work<L: Link>(mut link: L, jobs: Jobs<L::Form>) {
     let mut held = VecDeque::new();
     let mut is_wary = false;
     loop {
@@ -71,7 +74,7 @@ async fn work(mut link: Link, jobs: Jobs) {
 }
 
 /// Waits for a write-set, and takes with it what waits and touches nothing of it. The others are held back for the next time.
-async fn gather(jobs: &Jobs, held: &mut VecDeque<Job>) -> Vec<Job> {
+async fn gather<F: Form>(jobs: &Jobs<F>, held: &mut VecDeque<Job<F>>) -> Vec<Job<F>> {
     let mut batch = Vec::new();
     let mut touched = Touched::default();
     for _ in 0..held.len() {
@@ -96,7 +99,7 @@ async fn gather(jobs: &Jobs, held: &mut VecDeque<Job>) -> Vec<Job> {
     batch
 }
 
-fn join(job: Job, batch: &mut Vec<Job>, held: &mut VecDeque<Job>, touched: &mut Touched) {
+fn join<F: Form>(job: Job<F>, batch: &mut Vec<Job<F>>, held: &mut VecDeque<Job<F>>, touched: &mut Touched) {
     if batch.len() < MAX_BATCH && touched.add(&job.rows) {
         batch.push(job);
     } else {

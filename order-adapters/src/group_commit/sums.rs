@@ -4,27 +4,27 @@ use std::collections::BTreeMap;
 
 use order_core::inventory::{MAX_UNITS, StockChange, StockKey, StockLevel};
 
-use super::rows::Rows;
+use super::{Form, Rows};
 
 /// What write-sets do to one level in all, and how far it could get meanwhile, whatever their order: if the bounds fit, every
 /// order of them does. Those of a single change are exact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sum {
-    pub(super) on_hand: i64,
-    pub(super) reserved: i64,
-    pub(super) sold: i64,
-    pub(super) if_on_hand: Option<i64>,
-    pub(super) least_available: i64,
-    pub(super) least_reserved: i64,
-    pub(super) least_sold: i64,
-    pub(super) most_sold: i64,
-    pub(super) most_on_hand: i64,
+pub(crate) struct Sum {
+    pub(crate) on_hand: i64,
+    pub(crate) reserved: i64,
+    pub(crate) sold: i64,
+    pub(crate) if_on_hand: Option<i64>,
+    pub(crate) least_available: i64,
+    pub(crate) least_reserved: i64,
+    pub(crate) least_sold: i64,
+    pub(crate) most_sold: i64,
+    pub(crate) most_on_hand: i64,
     /// Whether one of them may be made on a shelf that does not exist yet.
-    pub(super) may_be_new: bool,
+    pub(crate) may_be_new: bool,
 }
 
 /// The sums of write-sets, in the order of their keys.
-pub(super) type Sums<'a> = BTreeMap<&'a StockKey, Sum>;
+pub(crate) type Sums<'a> = BTreeMap<&'a StockKey, Sum>;
 
 impl Sum {
     fn add(self, key: &StockKey, change: &StockChange) -> Self {
@@ -55,9 +55,9 @@ impl Sum {
 }
 
 /// Adds a write-set to others if all of them fit the levels together. Returns whether it does.
-pub(super) fn admit<'a>(
+pub(super) fn admit<'a, F: Form>(
     sums: &mut Sums<'a>,
-    rows: &'a Rows,
+    rows: &'a Rows<F>,
     level: impl Fn(&StockKey) -> StockLevel,
 ) -> bool {
     let after = |sums: &Sums<'_>, key: &StockKey, change: &StockChange| {
@@ -71,7 +71,7 @@ pub(super) fn admit<'a>(
 }
 
 /// Adds a write-set to others.
-pub(super) fn add<'a>(sums: &mut Sums<'a>, rows: &'a Rows) {
+pub(crate) fn add<'a, F: Form>(sums: &mut Sums<'a>, rows: &'a Rows<F>) {
     for (key, change) in &rows.stock {
         let sum = sums.entry(key).or_default();
         *sum = sum.add(key, change);
