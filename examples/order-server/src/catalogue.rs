@@ -7,12 +7,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use order_core::gateway::Product;
-use order_core::id::{InvalidId, LocationId, ProductId, SellerId};
+use order_core::id::{InvalidId, LocationId, ProductId, SellerId, WriteSetId};
+use order_core::inventory::{StockChange, StockKey};
 use order_core::memory::MemoryCatalogue;
 use order_core::money::{Currency, Money};
-use order_core::order::Actor;
-use order_core::service::Request;
-use order_core::{Engine, Result};
+use order_core::store::{CommitOutcome, WriteSet};
+use order_core::{Engine, Error, Result};
 use serde_json::json;
 
 use crate::problem;
@@ -60,16 +60,23 @@ impl DemoCatalogue {
         self.products.iter().map(|product| product.id.clone()).collect()
     }
 
-    /// Receives so many units of each product that was never in stock.
+    /// Receives so many units of each product that was never in stock. Of two servers that start at once one does it.
     ///
     /// # Errors
     /// When the store refuses.
     pub async fn receive_stock(&self, engine: &Engine, location: &LocationId, units: u32) -> Result<()> {
         let known = engine.inventory().levels(&self.ids()).await?;
-        let server = Request::by(Actor::Service("order-server".to_owned()));
         for id in self.ids() {
-            if known.iter().all(|level| level.key.product_id != id) {
-                engine.inventory().set(id, location.clone(), units, &server).await?;
+            if known.iter().any(|level| level.key.product_id == id) {
+                continue;
+            }
+            let now = engine.clock().now();
+            let mut set = WriteSet::new(WriteSetId::new(&**engine.ids(), now), now);
+            let received = StockChange::adjust(units.into()).if_on_hand(0);
+            set.stock.insert(StockKey::new(id, location.clone()), received);
+            match engine.store().commit(&set).await? {
+                CommitOutcome::Applied | CommitOutcome::Refused(_) => {}
+                CommitOutcome::Unknown => return Err(Error::OutcomeUnknown),
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use order_core::id::CouponCode;
@@ -10,7 +11,8 @@ use order_core::money::{BasisPoints, Currency, Money};
 use order_core::pricing::{Coupons, FlatShipping, FlatTax, Pricing};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::source::{Mistakes, Source};
+use crate::database::{self, Database};
+use crate::source::{Mistakes, Source, choice};
 
 /// The secret that tokens are signed with in development. Production refuses it.
 pub const DEVELOPMENT_SECRET: &str = "development-secret-that-everybody-knows";
@@ -28,26 +30,6 @@ pub enum Mode {
     Development,
     /// For customers.
     Production,
-}
-
-/// Where orders are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Database {
-    /// In memory: nothing outlives the process.
-    Memory,
-    /// In a SQLite file.
-    Sqlite(PathBuf),
-}
-
-impl Database {
-    /// A file next to the database, e.g. `users.db`; `None` where nothing is kept on disk.
-    pub fn sibling(&self, name: &str) -> Option<PathBuf> {
-        match self {
-            Self::Memory => None,
-            Self::Sqlite(path) => Some(path.with_file_name(name)),
-        }
-    }
 }
 
 /// How the log is written.
@@ -81,9 +63,9 @@ pub struct Config {
     /// Where the interface begins.
     pub prefix: String,
     /// Where orders are kept.
-    pub database: Database,
-    /// Whether a commit waits until the disk has it (`PRAGMA synchronous = FULL`).
-    pub is_synchronous_full: bool,
+    pub database: Arc<dyn Database>,
+    /// The file with the books of the simulated provider. Servers on one database share it.
+    pub simulated_books: Option<PathBuf>,
     /// The key of tokens.
     pub jwt_secret: SecretString,
     /// The issuer a token must name.
@@ -133,14 +115,13 @@ impl Config {
         let currency = source.parse("CURRENCY", Currency::EUR, "a currency code of ISO 4217", |text| {
             Currency::from_code(text).ok()
         });
+        let database = database::read(&mut source, mode);
         let config = Self {
             mode,
             listen: listen(&mut source),
             prefix: prefix(&mut source),
-            database: database(&mut source, mode),
-            is_synchronous_full: source.parse("SQLITE_SYNCHRONOUS", true, "full or normal", |text| {
-                choice(text, [("full", true), ("normal", false)])
-            }),
+            simulated_books: database::books(&source, &*database),
+            database,
             jwt_secret: jwt_secret(&mut source, mode),
             jwt_issuer: source.text("JWT_ISSUER").map(str::to_owned),
             jwt_audience: source.text("JWT_AUDIENCE").map(str::to_owned),
@@ -175,10 +156,6 @@ impl Config {
     }
 }
 
-fn choice<T: Copy, const N: usize>(text: &str, choices: [(&str, T); N]) -> Option<T> {
-    choices.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)
-}
-
 fn seconds(number: u32) -> Duration {
     Duration::from_secs(number.into())
 }
@@ -201,27 +178,6 @@ fn prefix(source: &mut Source) -> String {
         let is_path = text.starts_with('/') && !text.ends_with('/') && !text.contains("//");
         (is_plain && is_path).then(|| text.to_owned())
     })
-}
-
-fn database(source: &mut Source, mode: Mode) -> Database {
-    let default = Database::Sqlite(PathBuf::from("data/orders.db"));
-    let expected = "sqlite:<path of a file> or memory: — no other database is supported so far";
-    let database = source.parse("DATABASE_URL", default, expected, |text| {
-        if text == "memory:" {
-            return Some(Database::Memory);
-        }
-        let path = text.strip_prefix("sqlite:")?;
-        let path = path.strip_prefix("//").unwrap_or(path);
-        let is_file =
-            !path.is_empty() && !path.ends_with('/') && !path.contains('?') && !path.starts_with(':');
-        is_file.then(|| Database::Sqlite(PathBuf::from(path)))
-    });
-    if mode == Mode::Production && database == Database::Memory {
-        source
-            .mistakes
-            .add("DATABASE_URL", "must be sqlite:<path of a file> in production: memory: loses every order");
-    }
-    database
 }
 
 fn jwt_secret(source: &mut Source, mode: Mode) -> SecretString {
@@ -332,8 +288,7 @@ fn cors_origins(source: &mut Source) -> Vec<String> {
 }
 
 fn check_payments(source: &mut Source, mode: Mode) {
-    let is_allowed =
-        source.parse("ALLOW_SIMULATED_PAYMENTS", false, "true or false", |text| text.parse().ok());
+    let is_allowed = source.flag("ALLOW_SIMULATED_PAYMENTS", false);
     if mode == Mode::Production && !is_allowed {
         let problem =
             "must be true in production: simulated payments, which move no money, are all there is so far";

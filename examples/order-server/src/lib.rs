@@ -1,4 +1,4 @@
-//! The bundled server: joins the order engine, its HTTP interface and the SQLite store into a program that runs as it is, with
+//! The bundled server: joins the order engine, its HTTP interface and a store into a program that runs as it is, with
 //! a demo catalogue, a small identity service and simulated payments. It is also the example of a whole host.
 //!
 //! * [`Config`] is read from the environment and a file, and checked whole.
@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod catalogue;
 pub mod completion;
 pub mod config;
+pub mod database;
 pub mod development;
 pub mod passes;
 mod problem;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use order_server::config::LogFormat;
 use order_server::setting::Help;
-use order_server::{Config, Mode, Server, development};
+use order_server::{Config, Mode, Server, development, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +19,7 @@ struct Arguments {
     file: Option<PathBuf>,
     only_check: bool,
     wants_help: bool,
+    only_migrate: bool,
 }
 
 fn main() -> ExitCode {
@@ -55,7 +56,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(&config)) {
+    let done = if arguments.only_migrate {
+        runtime.block_on(migrate(&config))
+    } else {
+        runtime.block_on(run(&config))
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let causes = std::iter::successors(Some(&*error), |error| error.source());
@@ -72,6 +78,7 @@ fn arguments(given: impl Iterator<Item = OsString>) -> Result<Arguments, String>
     while let Some(argument) = given.next() {
         match argument.to_str() {
             Some("--help" | "-h") => arguments.wants_help = true,
+            Some("migrate") => arguments.only_migrate = true,
             Some("--check") => arguments.only_check = true,
             Some("--config") => {
                 let file = given.next().ok_or("--config needs the name of a file")?;
@@ -85,6 +92,12 @@ fn arguments(given: impl Iterator<Item = OsString>) -> Result<Arguments, String>
         }
     }
     Ok(arguments)
+}
+
+async fn migrate(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+    server::migrate(config).await?;
+    say(&format!("order-server: {} is up to date\n", config.database));
+    Ok(())
 }
 
 async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {

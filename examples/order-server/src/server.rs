@@ -1,19 +1,15 @@
 //! The server: everything joined, listening, and stopped again in an orderly way.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
-use order_adapters::sqlite::{OpenError, SqliteStore, Synchronous};
 use order_core::error::BoxError;
 use order_core::id::{InvalidId, LocationId, ProviderId};
-use order_core::memory::MemoryStore;
 use order_core::order::OrderPolicy;
-use order_core::store::Store;
 use order_core::{Engine, Invalid};
 use order_http::{Api, JwtAuthenticator, ServiceKeys};
 use secrecy::ExposeSecret as _;
@@ -26,11 +22,12 @@ use crate::access;
 use crate::accounts;
 use crate::catalogue::DemoCatalogue;
 use crate::completion;
-use crate::config::{Config, Database};
+use crate::config::Config;
+use crate::database::Opened;
 use crate::passes::Background;
 use crate::simulated::SimulatedProvider;
 use crate::token::Signer;
-use crate::users::{UserError, Users};
+use crate::users::Users;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,12 +42,15 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
-    /// The orders can't be opened.
-    #[error("the orders can't be opened")]
-    Store(#[from] OpenError),
-    /// The users can't be opened.
-    #[error("the users can't be opened")]
-    Users(#[from] UserError),
+    /// The database can't be opened, or can't be migrated.
+    #[error("{database}")]
+    Database {
+        /// Which.
+        database: String,
+        /// Why not.
+        #[source]
+        source: BoxError,
+    },
     /// The books of the simulated provider can't be opened.
     #[error("the books of the simulated payment provider can't be opened")]
     Provider(#[source] sqlx::Error),
@@ -92,12 +92,11 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let store = open_store(config).await?;
-        let users_file = config.database.sibling("users.db");
-        let users = Arc::new(Users::open(users_file.as_deref()).await?);
-        let books = config.database.sibling("simulated-provider.db");
-        let provider =
-            SimulatedProvider::open(books.as_deref(), config.slow).await.map_err(StartError::Provider)?;
+        let Opened { store, users } = config.database.open().await.map_err(failed(config))?;
+        tracing::info!(database = %config.database, "opened");
+        let users = Arc::new(Users::new(users));
+        let books = config.simulated_books.as_deref();
+        let provider = SimulatedProvider::open(books, config.slow).await.map_err(StartError::Provider)?;
         let catalogue = DemoCatalogue::new(config.currency)?;
         let (simulated, location) = (ProviderId::new("simulated")?, LocationId::new("main")?);
         let mut policy = OrderPolicy::default();
@@ -169,17 +168,17 @@ impl Server {
     }
 }
 
-async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    let Database::Sqlite(path) = &config.database else { return Ok(Arc::new(MemoryStore::default())) };
-    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        let failed = |source| StartError::System {
-            what: format!("can't make the folder {}", folder.display()),
-            source,
-        };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let synchronous = if config.is_synchronous_full { Synchronous::Full } else { Synchronous::Normal };
-    Ok(Arc::new(SqliteStore::builder().path(path).synchronous(synchronous).open().await?))
+/// Makes or updates everything in the database, and nothing else.
+///
+/// # Errors
+/// [`StartError::Database`].
+pub async fn migrate(config: &Config) -> Result<(), StartError> {
+    config.database.migrate().await.map_err(failed(config))
+}
+
+fn failed(config: &Config) -> impl FnOnce(BoxError) -> StartError {
+    let database = config.database.to_string();
+    |source| StartError::Database { database, source }
 }
 
 /// Lets the pages of the configured origins call, if there are any.

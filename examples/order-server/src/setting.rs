@@ -31,7 +31,30 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "DATABASE_URL",
         "sqlite:data/orders.db",
-        "sqlite:<path> or memory: (nothing outlives the process)",
+        "sqlite:<path>, postgres://user:password@host:5432/database or memory: (nothing outlives the process)",
+    ),
+    setting("MIGRATE", "true", "false: the schema must be up to date already (order-server migrate)"),
+    setting(
+        "DATABASE_TIMEOUT_SECONDS",
+        "5",
+        "how long the database may take before it counts as lost: 1 to 60; not for SQLite",
+    ),
+    setting("DATABASE_READERS", "8", "PostgreSQL: connections that read: 1 to 1000"),
+    setting("DATABASE_WRITERS", "2", "PostgreSQL: connections that write: 1 to 64; more are rarely faster"),
+    setting(
+        "DATABASE_REPLICA_URL",
+        "none",
+        "PostgreSQL: a replica for lists and histories, which may be behind",
+    ),
+    setting(
+        "DATABASE_SCHEMA",
+        "order_engine",
+        "PostgreSQL: the schema of the orders; the users' is <schema>_server",
+    ),
+    setting(
+        "DATABASE_PREPARES",
+        "true",
+        "PostgreSQL: false behind a pooler that does not know of prepared statements",
     ),
     setting(
         "SQLITE_SYNCHRONOUS",
@@ -57,6 +80,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("HOLD_MINUTES", "30", "how long stock is held for an order that is not paid: 1 to 10080"),
     setting("DEMO_STOCK", "1000", "units of each demo product that are received at the first start"),
     setting("ALLOW_SIMULATED_PAYMENTS", "false", "true: production may run without a real payment provider"),
+    setting(
+        "SIMULATED_BOOKS",
+        "simulated-provider.db next to the SQLite file, or in data/",
+        "the file with the simulated provider's books; servers on one database must share it",
+    ),
     setting("SIMULATED_SLOW_MILLISECONDS", "2000", "how long the token sim_slow takes: 0 to 60000"),
     setting("PASS_SECONDS", "5", "the pause between two background passes: 1 to 3600"),
     setting(
@@ -76,8 +104,9 @@ pub struct Help;
 impl fmt::Display for Help {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "The order engine over HTTP, on SQLite, with a demo catalogue and simulated payments.\n\n\
-             Usage: order-server [--config FILE] [--check]\n\n\
+            "The order engine over HTTP, on SQLite or PostgreSQL, with a demo catalogue and simulated payments.\n\n\
+             Usage: order-server [migrate] [--config FILE] [--check]\n\n\
+             \x20 migrate        makes or updates what the database needs, and ends\n\
              \x20 --config FILE  read settings from a TOML file (or CONFIG_FILE); the environment wins over it\n\
              \x20 --check        say whether the settings are good, and end\n\
              \x20 --help         this text\n\n\

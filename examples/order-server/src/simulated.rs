@@ -2,7 +2,8 @@
 //! a server that is killed, so that recovery can ask it what became of the money.
 //!
 //! What it does is [`SimulatedGateway`]'s. The file is a journal of what it was told; the books are what comes of it when it is
-//! told the same again.
+//! told the same again. Servers that share an order database share the file, too: each takes in what the others have written
+//! down before it adds anything, so that all of them are one provider.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use order_core::memory::{SimulatedAccount, SimulatedGateway};
 use order_core::payment::Answer;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::sync::Mutex;
 
 const SERVICE: &str = "simulated payments";
@@ -35,7 +36,14 @@ pub struct SimulatedProvider {
 struct Desk {
     gateway: SimulatedGateway,
     /// Where everything is written down before it is done; nowhere, when nothing has to last.
-    journal: Mutex<Option<SqliteConnection>>,
+    journal: Mutex<Option<Journal>>,
+}
+
+#[derive(Debug)]
+struct Journal {
+    connection: SqliteConnection,
+    /// The last entry that was taken in.
+    last: i64,
 }
 
 /// What the provider was told.
@@ -62,15 +70,17 @@ impl SimulatedProvider {
         let gateway = SimulatedGateway::default();
         let mut journal = None;
         if let Some(path) = path {
-            let mut connection = SqliteConnectOptions::new()
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(sqlx::Error::Io)?;
+            }
+            let connection = SqliteConnectOptions::new()
                 .filename(path)
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Normal)
                 .connect()
                 .await?;
-            replay(&mut connection, &gateway).await?;
-            journal = Some(connection);
+            journal = Some(Journal::open(connection, &gateway).await?);
         }
         Ok(Self { desk: Arc::new(Desk { gateway, journal: Mutex::new(journal) }), slow })
     }
@@ -96,8 +106,8 @@ impl SimulatedProvider {
         let desk = Arc::clone(&self.desk);
         let done = tokio::spawn(async move {
             let mut journal = desk.journal.lock().await;
-            if let Some(connection) = journal.as_mut().filter(|_| told.matters()) {
-                write_down(connection, &told).await?;
+            if let Some(journal) = journal.as_mut() {
+                journal.keep_up(&desk.gateway, &told).await.map_err(not_sent)?;
             }
             Ok(told.to(&desk.gateway).await)
         });
@@ -159,34 +169,58 @@ impl Told {
     }
 }
 
-async fn write_down(connection: &mut SqliteConnection, told: &Told) -> Result<(), GatewayError> {
-    let not_sent = |source| GatewayError::NotSent { service: SERVICE, source: Some(source) };
-    let text = serde_json::to_string(told).map_err(|error| not_sent(error.into()))?;
-    let insert = sqlx::query("INSERT INTO journal (told) VALUES (?)").bind(text);
-    insert.execute(connection).await.map_err(|error| not_sent(error.into()))?;
-    Ok(())
+fn not_sent(error: sqlx::Error) -> GatewayError {
+    GatewayError::NotSent { service: SERVICE, source: Some(error.into()) }
 }
 
-/// Tells the gateway everything again.
-async fn replay(connection: &mut SqliteConnection, gateway: &SimulatedGateway) -> Result<(), sqlx::Error> {
+impl Journal {
+    /// Tells the gateway everything that was written down.
+    async fn open(mut connection: SqliteConnection, gateway: &SimulatedGateway) -> Result<Self, sqlx::Error> {
+        let schema = "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, told TEXT NOT NULL) STRICT";
+        sqlx::query(schema).execute(&mut connection).await?;
+        let mut journal = Self { connection, last: 0 };
+        catch_up(&mut journal.connection, &mut journal.last, gateway).await?;
+        Ok(journal)
+    }
+
+    /// Takes in what other servers have written down since, and writes down what is told now, if it matters. Nobody else can
+    /// write in between.
+    async fn keep_up(&mut self, gateway: &SimulatedGateway, told: &Told) -> Result<(), sqlx::Error> {
+        if !told.matters() {
+            return catch_up(&mut self.connection, &mut self.last, gateway).await;
+        }
+        let text = serde_json::to_string(told).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        catch_up(&mut transaction, &mut self.last, gateway).await?;
+        let insert = sqlx::query("INSERT INTO journal (told) VALUES (?)").bind(text);
+        let id = insert.execute(&mut *transaction).await?.last_insert_rowid();
+        transaction.commit().await?;
+        self.last = id;
+        Ok(())
+    }
+}
+
+/// Tells the gateway what was written down behind `last`.
+async fn catch_up(
+    connection: &mut SqliteConnection,
+    last: &mut i64,
+    gateway: &SimulatedGateway,
+) -> Result<(), sqlx::Error> {
     const PAGE: i64 = 1_000;
-    let schema = "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, told TEXT NOT NULL) STRICT";
-    sqlx::query(schema).execute(&mut *connection).await?;
-    let mut last = 0_i64;
     loop {
         let page = sqlx::query("SELECT id, told FROM journal WHERE id > ? ORDER BY id LIMIT ?")
-            .bind(last)
+            .bind(*last)
             .bind(PAGE);
         let rows = page.fetch_all(&mut *connection).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         for row in &rows {
-            last = row.try_get("id")?;
             let text: String = row.try_get("told")?;
             let told: Told =
                 serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
             let _ = told.to(gateway).await;
-        }
-        if rows.is_empty() {
-            return Ok(());
+            *last = row.try_get("id")?;
         }
     }
 }

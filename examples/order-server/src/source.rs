@@ -135,6 +135,11 @@ impl Source {
         })
     }
 
+    /// Reads a yes or no.
+    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
+        self.parse(name, default, "true or false", |text| text.parse().ok())
+    }
+
     /// Reads a whole number within bounds.
     pub(crate) fn number(&mut self, name: &str, default: u32, bounds: std::ops::RangeInclusive<u32>) -> u32 {
         let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
@@ -142,4 +147,9 @@ impl Source {
             text.parse().ok().filter(|number| bounds.contains(number))
         })
     }
+}
+
+/// The value of one of several names.
+pub(crate) fn choice<T: Copy, const N: usize>(text: &str, choices: [(&str, T); N]) -> Option<T> {
+    choices.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)
 }

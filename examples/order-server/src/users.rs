@@ -1,22 +1,20 @@
 //! Who has registered: mail address, Argon2id hash of the password, and the id that tokens carry.
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::Arc;
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
 use async_trait::async_trait;
+use order_core::error::BoxError;
 use order_core::gateway::{Customer, Customers, GatewayError};
 use order_core::id::CustomerId;
 use order_core::order::Contact;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow};
-use sqlx::{Row as _, SqlitePool};
 use tokio::sync::Semaphore;
 
 /// Somebody who has registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "every repository makes them")]
 pub struct User {
     /// Their id: the subject of their tokens, and the customer of their orders.
     pub id: String,
@@ -26,17 +24,46 @@ pub struct User {
     pub name: Option<String>,
 }
 
-/// A user with the hash of their password.
+/// A user with the hash of their password, which `Debug` does not show.
 #[derive(Clone)]
-struct Account {
-    user: User,
-    password_hash: String,
+#[expect(clippy::exhaustive_structs, reason = "every repository makes them")]
+pub struct Account {
+    /// Who it is.
+    pub user: User,
+    /// The Argon2id hash of their password.
+    pub password_hash: String,
 }
 
-impl std::fmt::Debug for Account {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.user.fmt(f)
     }
+}
+
+/// What somebody is found by.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_enums, reason = "every repository handles both")]
+pub enum By<'a> {
+    /// Their mail address, in lower case.
+    Email(&'a str),
+    /// Their id.
+    Id(&'a str),
+}
+
+/// Keeps users.
+#[async_trait]
+pub trait UserRepository: fmt::Debug + Send + Sync {
+    /// Keeps somebody. Tells whether the mail address was free.
+    ///
+    /// # Errors
+    /// When it can't be done.
+    async fn insert(&self, account: &Account) -> Result<bool, BoxError>;
+
+    /// Finds somebody.
+    ///
+    /// # Errors
+    /// When it can't be done.
+    async fn find(&self, by: By<'_>) -> Result<Option<Account>, BoxError>;
 }
 
 /// Why somebody could not register or log in.
@@ -54,54 +81,24 @@ pub enum UserError {
     Hash,
     /// The users can't be read or written.
     #[error("the users can't be reached")]
-    Store(#[from] sqlx::Error),
+    Store(#[source] BoxError),
 }
 
 /// Everybody who has registered.
 #[derive(Debug)]
 pub struct Users {
-    shelf: Shelf,
+    repository: Arc<dyn UserRepository>,
     /// Hashing is meant to be expensive: 19 MiB and much time each. So only a few run at once.
     hashing: Semaphore,
-}
-
-#[derive(Debug)]
-enum Shelf {
-    Memory(Mutex<HashMap<String, Account>>),
-    File(SqlitePool),
-}
-
-/// What somebody is found by.
-#[derive(Clone, Copy)]
-enum By<'a> {
-    Email(&'a str),
-    Id(&'a str),
 }
 
 /// How many passwords are hashed at once.
 const HASHERS: usize = 4;
 
 impl Users {
-    /// Opens the users in a file, which is made if there is none; or keeps them in memory.
-    ///
-    /// # Errors
-    /// When the file can't be opened.
-    pub async fn open(path: Option<&Path>) -> Result<Self, UserError> {
-        let shelf = match path {
-            None => Shelf::Memory(Mutex::default()),
-            Some(path) => {
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal);
-                let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-                let schema = "CREATE TABLE IF NOT EXISTS users (
-                    id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT, password_hash TEXT NOT NULL) STRICT";
-                sqlx::query(schema).execute(&pool).await?;
-                Shelf::File(pool)
-            }
-        };
-        Ok(Self { shelf, hashing: Semaphore::new(HASHERS) })
+    /// Those that a repository keeps.
+    pub fn new(repository: Arc<dyn UserRepository>) -> Self {
+        Self { repository, hashing: Semaphore::new(HASHERS) }
     }
 
     /// Registers somebody. The mail address must be in lower case.
@@ -110,29 +107,9 @@ impl Users {
     /// [`UserError::Taken`], or when it can't be done.
     pub async fn register(&self, user: User, password: String) -> Result<User, UserError> {
         let password_hash = self.hash(password).await?;
-        let account = Account { user: user.clone(), password_hash };
-        match &self.shelf {
-            Shelf::Memory(accounts) => {
-                let mut accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
-                if accounts.contains_key(&user.email) {
-                    return Err(UserError::Taken);
-                }
-                accounts.insert(user.email.clone(), account);
-            }
-            Shelf::File(pool) => {
-                let insert =
-                    sqlx::query("INSERT INTO users (id, email, name, password_hash) VALUES (?, ?, ?, ?)")
-                        .bind(&user.id)
-                        .bind(&user.email)
-                        .bind(&user.name)
-                        .bind(&account.password_hash);
-                insert.execute(pool).await.map_err(|error| match error.as_database_error() {
-                    Some(refused) if refused.is_unique_violation() => UserError::Taken,
-                    Some(_) | None => error.into(),
-                })?;
-            }
-        }
-        Ok(user)
+        let account = Account { user, password_hash };
+        let is_free = self.repository.insert(&account).await.map_err(UserError::Store)?;
+        if is_free { Ok(account.user) } else { Err(UserError::Taken) }
     }
 
     /// Finds somebody by what they know. It takes as long for somebody who has not registered.
@@ -148,25 +125,7 @@ impl Users {
     }
 
     async fn find(&self, by: By<'_>) -> Result<Option<Account>, UserError> {
-        match &self.shelf {
-            Shelf::Memory(accounts) => {
-                let accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(match by {
-                    By::Email(email) => accounts.get(email).cloned(),
-                    By::Id(id) => accounts.values().find(|account| account.user.id == id).cloned(),
-                })
-            }
-            Shelf::File(pool) => {
-                let (sql, value) = match by {
-                    By::Email(email) => {
-                        ("SELECT id, email, name, password_hash FROM users WHERE email = ?", email)
-                    }
-                    By::Id(id) => ("SELECT id, email, name, password_hash FROM users WHERE id = ?", id),
-                };
-                let row = sqlx::query(sql).bind(value).fetch_optional(pool).await?;
-                Ok(row.as_ref().map(read).transpose()?)
-            }
-        }
+        self.repository.find(by).await.map_err(UserError::Store)
     }
 
     async fn hash(&self, password: String) -> Result<String, UserError> {
@@ -193,11 +152,6 @@ impl Users {
         let done = tokio::task::spawn_blocking(move || work(&Argon2::default())).await;
         done.unwrap_or(Err(UserError::Hash))
     }
-}
-
-fn read(row: &SqliteRow) -> Result<Account, sqlx::Error> {
-    let user = User { id: row.try_get("id")?, email: row.try_get("email")?, name: row.try_get("name")? };
-    Ok(Account { user, password_hash: row.try_get("password_hash")? })
 }
 
 /// Who has registered here can be reached by mail. Everybody else whom a token vouches for is a customer, too.

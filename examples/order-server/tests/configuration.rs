@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::Write as _;
 
-use order_server::config::{DEVELOPMENT_SECRET, DEVELOPMENT_SERVICE_KEY, Database};
+use order_server::config::{DEVELOPMENT_SECRET, DEVELOPMENT_SERVICE_KEY};
 use order_server::{Config, Mistakes, Mode};
 use secrecy::ExposeSecret as _;
 
@@ -24,8 +24,8 @@ fn nothing_has_to_be_said_in_development() {
     assert_eq!(config.mode, Mode::Development);
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.prefix, "/api/v1");
-    assert_eq!(config.database, Database::Sqlite("data/orders.db".into()));
-    assert!(config.is_synchronous_full);
+    assert_eq!(config.database.to_string(), "sqlite:data/orders.db");
+    assert_eq!(config.simulated_books.unwrap().to_str(), Some("data/simulated-provider.db"));
 }
 
 #[test]
@@ -39,11 +39,23 @@ fn every_setting_can_be_wrong() {
         ("API_PREFIX", "/api/"),
         ("API_PREFIX", "/api//v1"),
         ("API_PREFIX", "/{id}"),
-        ("DATABASE_URL", "postgres://user:password@db/orders"),
+        ("DATABASE_URL", "mysql://user:password@db/orders"),
+        ("DATABASE_URL", "postgres:orders"),
+        ("DATABASE_URL", "postgres://user:password@db:port/orders"),
+        ("DATABASE_URL", "memory:orders"),
         ("DATABASE_URL", "sqlite:"),
         ("DATABASE_URL", "sqlite::memory:"),
         ("DATABASE_URL", "orders.db"),
         ("SQLITE_SYNCHRONOUS", "off"),
+        ("MIGRATE", "false"),
+        ("MIGRATE", "never"),
+        ("DATABASE_TIMEOUT_SECONDS", "0"),
+        ("DATABASE_READERS", "0"),
+        ("DATABASE_WRITERS", "65"),
+        ("DATABASE_SCHEMA", "Orders"),
+        ("DATABASE_SCHEMA", "pg_orders"),
+        ("DATABASE_PREPARES", "no"),
+        ("DATABASE_REPLICA_URL", "replica:5432"),
         ("SERVICE_KEYS", "warehouse"),
         ("SERVICE_KEYS", "=key"),
         ("SERVICE_KEYS", "warehouse="),
@@ -75,6 +87,19 @@ fn every_setting_can_be_wrong() {
     let all: Vec<_> = cases.iter().filter(|(name, _)| *name != "ORDER_ENV").copied().collect();
     let names: std::collections::BTreeSet<_> = all.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(wrong(&all).into_iter().collect::<std::collections::BTreeSet<_>>(), names);
+}
+
+#[test]
+fn a_postgres_address_is_shown_without_its_password() {
+    let url = "postgresql://shop:hunter2@db.example:6432/orders?sslmode=require";
+    let settings = [("DATABASE_URL", url), ("DATABASE_REPLICA_URL", url), ("DATABASE_SCHEMA", "tea")];
+    let config = read(&settings).unwrap();
+    assert_eq!(config.database.to_string(), "postgres://shop@db.example:6432/orders, schema tea");
+    assert!(!format!("{config:?} {config:#?}").contains("hunter2"));
+    assert_eq!(config.simulated_books.unwrap().to_str(), Some("data/simulated-provider.db"));
+    assert!(read(&[("DATABASE_URL", url), ("MIGRATE", "false")]).is_ok());
+    // A replica that nobody would read from is a mistake.
+    assert_eq!(wrong(&[("DATABASE_REPLICA_URL", url)]), ["DATABASE_REPLICA_URL"]);
 }
 
 #[test]
@@ -152,7 +177,7 @@ fn secrets_are_never_shown() {
     assert_eq!(config.jwt_secret.expose_secret(), secrets[0]);
     let shown = format!("{config:?} {config:#?}");
     let wrong_keys = format!("{},=", secrets[1]);
-    let url = format!("postgres://user:{}@db/orders", secrets[0]);
+    let url = format!("postgres://user:{}@db:port/orders", secrets[0]);
     let settings = [
         ("ORDER_ENV", "production"),
         ("JWT_SECRET", secrets[0]),
