@@ -1,6 +1,6 @@
 use order_core::StoreError;
 use order_core::cart::CartStatus;
-use order_core::id::{CartId, OrderId, OrderNumber, ReservationId};
+use order_core::id::{CartId, OrderId, OrderNumber, ReservationId, WriteSetId};
 use order_core::inventory::{StockChange, StockKey, StockLevel};
 use order_core::store::{Aggregate, Refusal, StockShort, Unchanged, UniqueKey, WriteSet};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -23,8 +23,22 @@ pub(super) struct Guards {
     reservations: Vec<(ReservationId, bool)>,
     is_refundable: bool,
     stock: Vec<(StockKey, StockChange)>,
-    stock_at: usize,
+    id: WriteSetId,
 }
+
+/// What the guards say about a write-set that broke a constraint.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It was applied before.
+    Repeated,
+    /// One of them refuses it.
+    Refused(Refusal),
+    /// None of them does.
+    Unexplained,
+}
+
+/// What `apply.sql` says when a stock level can't be changed: all other guards have let the write-set pass.
+const SHORT_OF_STOCK: &str = "short of stock";
 
 #[derive(Debug)]
 struct OrderGuard {
@@ -45,8 +59,8 @@ struct CartGuard {
 const CONTEXT: &str = "tell why a commit was refused";
 
 impl Guards {
-    /// The guards of a write-set. When the statement at `stock_at`, or one behind it, stopped it, all the others have passed.
-    pub(super) fn of(set: &WriteSet, stock_at: usize) -> Self {
+    /// The guards of a write-set.
+    pub(super) fn of(set: &WriteSet) -> Self {
         let payments = set.orders.iter().flat_map(|put| &put.order.payments);
         Self {
             idempotency: set
@@ -81,17 +95,31 @@ impl Guards {
                 .map(order_core::payment::Payment::refundable)
                 .all(|left| left.is_ok_and(|left| !left.is_negative())),
             stock: set.stock.iter().map(|(key, change)| (key.clone(), *change)).collect(),
-            stock_at,
+            id: set.id,
         }
     }
 
-    /// Which guard refuses the write-set that stopped at a statement; `None` when none does.
-    pub(super) async fn refusal(
+    /// Which guard it was that broke a constraint.
+    pub(super) async fn verdict(
         &self,
-        stopped_at: usize,
+        error: &sqlx::Error,
+        connection: &mut SqliteConnection,
+    ) -> Result<Verdict, StoreError> {
+        let query = sqlx::query("SELECT 1 FROM write_sets WHERE id = ?").bind(blob(self.id.uuid()));
+        if optional(query, connection).await?.is_some() {
+            return Ok(Verdict::Repeated);
+        }
+        let is_short = error.as_database_error().is_some_and(|error| error.message() == SHORT_OF_STOCK);
+        let refusal = self.refusal(is_short, connection).await?;
+        Ok(refusal.map_or(Verdict::Unexplained, Verdict::Refused))
+    }
+
+    async fn refusal(
+        &self,
+        is_short: bool,
         connection: &mut SqliteConnection,
     ) -> Result<Option<Refusal>, StoreError> {
-        if stopped_at < self.stock_at {
+        if !is_short {
             if let Some(refusal) = self.key_refusal(connection).await? {
                 return Ok(Some(refusal));
             }

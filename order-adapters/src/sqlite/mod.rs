@@ -12,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! * **One writer.** All commits of a store go through one connection. Those that come at once share a transaction and its
-//!   flush, each in a savepoint of its own; so a thousand commits a second need no thousand flushes. Several stores may have
-//!   the same file open, in one process or in several.
+//! * **One writer.** All commits of a store go through one connection. A commit is one statement; those that come at once share
+//!   a transaction and its flush, so a thousand commits a second need no thousand flushes. Several stores may have the same file
+//!   open, in one process or in several.
 //! * **Readers never wait** for the writer, nor it for them (write-ahead log).
 //! * **The schema refuses by itself** to oversell, to make two orders of a cart, to end a reservation twice, to refund more
 //!   than was captured, to change history — also for whoever writes SQL by hand.
@@ -37,7 +37,7 @@ mod outbox;
 #[cfg(test)]
 mod plans;
 mod schema;
-mod script;
+mod statement;
 mod values;
 mod writer;
 
@@ -50,30 +50,48 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 
 pub use open::{OpenError, SqliteBuilder, Synchronous};
 
-use script::{Expected, Script};
+use statement::Statement;
 use values::failed;
 use writer::Writer;
 
 /// A store in an SQLite file. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    readers: SqlitePool,
+    /// A store in memory has none: it is one connection.
+    readers: Option<SqlitePool>,
     writer: Writer,
 }
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 impl SqliteStore {
+    /// What is found by its key.
     async fn optional(
         &self,
         context: &'static str,
         query: Query<'_>,
     ) -> Result<Option<SqliteRow>, StoreError> {
-        query.fetch_optional(&self.readers).await.map_err(|error| failed(context, error))
+        let found = match (self.writer.idle(), &self.readers) {
+            (Some(mut connection), _) => query.fetch_optional(&mut **connection).await,
+            (None, Some(readers)) => query.fetch_optional(readers).await,
+            (None, None) => match self.writer.connection().await {
+                Ok(mut connection) => query.fetch_optional(&mut **connection).await,
+                Err(error) => Err(error),
+            },
+        };
+        found.map_err(|error| failed(context, error))
     }
 
+    /// All that is found, on a connection that nobody who writes waits for.
     async fn all(&self, context: &'static str, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-        query.fetch_all(&self.readers).await.map_err(|error| failed(context, error))
+        let found = match &self.readers {
+            Some(readers) => query.fetch_all(readers).await,
+            None => match self.writer.connection().await {
+                Ok(mut connection) => query.fetch_all(&mut **connection).await,
+                Err(error) => Err(error),
+            },
+        };
+        found.map_err(|error| failed(context, error))
     }
 }
 
@@ -85,27 +103,31 @@ impl Retention for SqliteStore {
         idempotency: Timestamp,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let mut script = Script::default();
-        script.statement(
-            "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE at < ? ORDER BY at LIMIT ?)",
-            Expected::Anything,
-        );
-        script.bind(write_sets.timestamp_millis())?;
-        script.bind(i64::from(limit))?;
-        script.statement(
-            "DELETE FROM idempotency WHERE (scope, key) IN
-             (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT ?)",
-            Expected::Anything,
-        );
-        script.bind(idempotency.timestamp_millis())?;
-        script.bind(i64::from(limit))?;
-        Ok(self.writer.execute(script).await?.changes)
+        let mut forgotten: u64 = 0;
+        for (sql, before) in [
+            (
+                "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE at < ? ORDER BY at LIMIT ?)",
+                write_sets,
+            ),
+            (
+                "DELETE FROM idempotency WHERE (scope, key) IN
+                 (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+                idempotency,
+            ),
+        ] {
+            let mut statement = Statement::new(sql);
+            statement.bind(before.timestamp_millis())?;
+            statement.bind(i64::from(limit))?;
+            forgotten = forgotten.saturating_add(self.writer.execute(statement).await?.changes);
+        }
+        Ok(forgotten)
     }
 }
 
 #[async_trait]
 impl StoreHealth for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.writer.execute(Script::default()).await.map(|_| ())
+        // It takes the lock of whoever writes.
+        self.writer.execute(Statement::new("DELETE FROM write_sets WHERE false")).await.map(drop)
     }
 }

@@ -8,6 +8,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::SqliteStore;
+use super::commit::PROGRAM;
 use super::schema::migrate;
 use super::values::is_busy;
 use super::writer::Writer;
@@ -115,7 +116,9 @@ impl SqliteStore {
     /// Ends the store and all its clones: waits for the readers, and closes the file with the last writer's handle. Without
     /// it, the file is closed some time after the last clone is dropped.
     pub async fn close(self) {
-        self.readers.close().await;
+        if let Some(readers) = self.readers {
+            readers.close().await;
+        }
     }
 }
 
@@ -160,7 +163,10 @@ impl SqliteBuilder {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .acquire_timeout(self.busy_timeout);
+            .acquire_timeout(self.busy_timeout)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(PROGRAM).execute(connection).await.map(drop) })
+            });
         let is_file = !matches!(self.place, Place::Memory);
         let writing =
             if is_file { options.clone().journal_mode(SqliteJournalMode::Wal) } else { options.clone() };
@@ -168,16 +174,14 @@ impl SqliteBuilder {
         let mut connection = writer.acquire().await.map_err(OpenError::failed)?;
         migrate(&mut connection).await?;
         drop(connection);
-        let readers = if is_file {
+        let readers = is_file.then(|| {
             SqlitePoolOptions::new()
                 .max_connections(self.readers)
                 .test_before_acquire(false)
                 .acquire_timeout(self.busy_timeout)
                 .connect_lazy_with(options.pragma("query_only", "ON"))
-        } else {
-            writer.clone()
-        };
-        Ok(SqliteStore { readers, writer: Writer::start(writer, !is_file) })
+        });
+        Ok(SqliteStore { readers, writer: Writer::start(writer) })
     }
 
     fn options(&self) -> Result<SqliteConnectOptions, OpenError> {

@@ -6,7 +6,7 @@ use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
 use order_core::time::Timestamp;
 
 use super::list::list;
-use super::values::{blob, body, failed, uuid};
+use super::values::{blob, body, uuid};
 use super::{Query, SqliteStore};
 
 impl SqliteStore {
@@ -33,8 +33,7 @@ impl OrderRepository for SqliteStore {
 
     async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
         let mut query = list(filter, page);
-        let rows = query.build().fetch_all(&self.readers).await;
-        let rows = rows.map_err(|error| failed("list orders", error))?;
+        let rows = self.all("list orders", query.build()).await?;
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
         let items: Vec<Order> =
             rows.iter().take(limit).map(|row| body("orders", row)).collect::<Result<_, _>>()?;

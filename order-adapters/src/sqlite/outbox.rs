@@ -7,7 +7,7 @@ use order_core::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::script::{Expected, Script};
+use super::statement::Statement;
 use super::values::{blob, body, column, corrupt, counter, hex, json, uuid};
 
 /// The most events of one order that are claimed at once.
@@ -40,13 +40,12 @@ impl OutboxRepository for SqliteStore {
         until: Timestamp,
         orders: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let mut script = Script::default();
-        script.statement(CLAIM, Expected::Anything);
-        script.bind(until.timestamp_millis())?;
-        script.bind(i64::from(orders))?;
-        script.bind(now.timestamp_millis())?;
-        script.bind(i64::from(orders))?;
-        let claimed = self.writer.execute(script).await?.rows;
+        let mut claim = Statement::new(CLAIM);
+        claim.bind(until.timestamp_millis())?;
+        claim.bind(i64::from(orders))?;
+        claim.bind(now.timestamp_millis())?;
+        claim.bind(i64::from(orders))?;
+        let claimed = self.writer.execute(claim).await?.rows;
         let mut heads = claimed.iter().map(Head::read).collect::<Result<Vec<_>, _>>()?;
         heads.sort_unstable_by_key(|head| (head.at, head.order_id));
         self.messages(&heads).await
@@ -54,20 +53,22 @@ impl OutboxRepository for SqliteStore {
 
     async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
         let (id, sequence) = (blob(order_id.uuid()), bounded(sequence));
-        let mut script = Script::default();
-        script.statement("DELETE FROM outbox WHERE order_id = ? AND last <= ?", Expected::Anything);
-        script.bind(id.clone())?;
-        script.bind(sequence)?;
-        script.statement(
+        let mut all = Statement::new("DELETE FROM outbox WHERE order_id = ? AND last <= ?");
+        all.bind(id.clone())?;
+        all.bind(sequence)?;
+        if self.writer.execute(all).await?.changes > 0 {
+            return Ok(());
+        }
+        // Some wait behind it, unless it was delivered before.
+        let mut some = Statement::new(
             "UPDATE outbox SET head = e.sequence, at = e.at, busy_until = NULL, attempts = 0
              FROM events AS e
              WHERE e.order_id = outbox.order_id AND outbox.order_id = ? AND outbox.head <= ? AND e.sequence = ?",
-            Expected::Anything,
         );
-        script.bind(id)?;
-        script.bind(sequence)?;
-        script.bind(sequence.saturating_add(1))?;
-        self.writer.execute(script).await.map(|_| ())
+        some.bind(id)?;
+        some.bind(sequence)?;
+        some.bind(sequence.saturating_add(1))?;
+        self.writer.execute(some).await.map(drop)
     }
 
     async fn undelivered(
@@ -76,15 +77,13 @@ impl OutboxRepository for SqliteStore {
         sequence: u64,
         again: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut script = Script::default();
-        script.statement(
+        let mut failed = Statement::new(
             "UPDATE outbox SET attempts = attempts + 1, busy_until = ? WHERE order_id = ? AND head = ?",
-            Expected::Anything,
         );
-        script.bind(again.timestamp_millis())?;
-        script.bind(blob(order_id.uuid()))?;
-        script.bind(bounded(sequence))?;
-        self.writer.execute(script).await.map(|_| ())
+        failed.bind(again.timestamp_millis())?;
+        failed.bind(blob(order_id.uuid()))?;
+        failed.bind(bounded(sequence))?;
+        self.writer.execute(failed).await.map(drop)
     }
 
     async fn stuck_outbox(&self, attempts: u32, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {

@@ -7,13 +7,13 @@ use order_core::time::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::SqliteStore;
-use super::commit::CHANGE_STOCK;
+use super::commit::PROGRAM;
 use super::list::list;
 use super::outbox::{CLAIM, MESSAGES};
 
 async fn plan(store: &SqliteStore, sql: &str) -> String {
     let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-    let rows = sqlx::query(sql).fetch_all(&store.readers).await.unwrap();
+    let rows = sqlx::query(sql).fetch_all(&mut **store.writer.connection().await.unwrap()).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
 }
 
@@ -66,7 +66,6 @@ async fn lists_walk_an_index_in_the_order_of_ids() {
 async fn writes_find_their_rows_by_key() {
     let store = SqliteStore::builder().open().await.unwrap();
     for (sql, index) in [
-        (CHANGE_STOCK, "SEARCH stock USING PRIMARY KEY (product_id=? AND location=?)"),
         (CLAIM, "SEARCH outbox USING PRIMARY KEY (order_id=?)"),
         (CLAIM, "SCAN outbox USING INDEX outbox_free"),
         (CLAIM, "outbox_busy (busy_until>? AND busy_until<?)"),
@@ -75,4 +74,42 @@ async fn writes_find_their_rows_by_key() {
         let plan = plan(&store, sql).await;
         assert!(plan.contains(index), "{plan}");
     }
+}
+
+/// The statements of the trigger, as if they stood alone: each reads its rows by key, or a list that was given to it.
+#[tokio::test]
+async fn a_write_set_finds_its_rows_by_key() {
+    let store = SqliteStore::builder().open().await.unwrap();
+    let mut all = String::new();
+    for statement in alone(PROGRAM) {
+        all.push_str(&plan(&store, &statement).await);
+        all.push('\n');
+    }
+    for step in [
+        "SEARCH stock USING PRIMARY KEY (product_id=? AND location=?)",
+        "SEARCH carts USING INDEX sqlite_autoindex_carts_1 (id=?)",
+        "SEARCH orders USING INDEX sqlite_autoindex_orders_1 (id=?)",
+        "SEARCH reservations USING INDEX sqlite_autoindex_reservations_1 (id=?)",
+        "SEARCH idempotency USING PRIMARY KEY (scope=? AND key=?)",
+    ] {
+        assert!(all.contains(step), "{step}:\n{all}");
+    }
+    for step in all.lines().filter(|step| step.starts_with("SCAN")) {
+        assert!(step.contains("VIRTUAL TABLE") || step.contains("CONSTANT ROW"), "{step}:\n{all}");
+    }
+}
+
+/// The statements of a trigger with parameters in place of its row.
+fn alone(trigger: &str) -> Vec<String> {
+    let (_, body) = trigger.split_once(" BEGIN\n").unwrap();
+    let lines = body.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let mut text = lines.collect::<Vec<_>>().join("\n");
+    while let Some((before, after)) = text.split_once("NEW.") {
+        text = format!("{before}?{}", after.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_'));
+    }
+    while let Some((before, after)) = text.split_once("RAISE(") {
+        text = format!("{before}1{}", after.split_once(')').unwrap().1);
+    }
+    let statements = text.split(';').map(|statement| statement.trim().to_owned());
+    statements.filter(|statement| !statement.is_empty() && statement != "END").collect()
 }

@@ -5,31 +5,47 @@ use order_core::store::{CommitOutcome, Refusal};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Sqlite, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, mpsc, oneshot};
 
-use super::guards::Guards;
-use super::script::{Begin, Ran, Script, Tally};
-use super::values::failed;
+use super::guards::{Guards, Verdict};
+use super::statement::{Statement, Tally};
+use super::values::{failed, is_busy, is_constraint};
 
-/// The most scripts in one transaction. More would not make a flush cheaper, only the wait for it longer.
+/// The most jobs in one transaction. More would not make a flush cheaper, only the wait for it longer.
 const MAX_BATCH: usize = 128;
 
-/// How many scripts may wait before their callers do.
+/// How many jobs may wait before their callers do.
 const QUEUE: usize = 1_024;
 
 /// The one writer.
 ///
-/// A task owns the writing connection. It takes what waits, runs each script in a savepoint of its own inside one transaction,
-/// and answers after the one flush: a refused script harms nobody, and a lone one waits for nobody. A caller that is dropped
-/// leaves no half-done transaction behind.
+/// A caller who finds the writing connection idle uses it there and then: what it writes is one statement, which is a transaction
+/// of its own. Who finds it busy, or whose statement does not go through, hands a job to a task. The task takes what waits, does
+/// all of it inside one transaction, and answers after the one flush: a refused job harms nobody. A caller that is dropped leaves
+/// no half-done transaction behind.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
+    seat: Arc<Seat>,
     queue: mpsc::Sender<Job>,
 }
 
+/// The writing connection, for one at a time.
+///
+/// A pool asks each connection that comes back whether it is well, and the next user would wait for the answer; so the pool, which
+/// opens it, only gets back what is in doubt.
+#[derive(Debug)]
+struct Seat {
+    pool: SqlitePool,
+    kept: Mutex<Option<PoolConnection<Sqlite>>>,
+}
+
+/// The writing connection while nobody writes.
+pub(super) type Idle<'a> = MappedMutexGuard<'a, PoolConnection<Sqlite>>;
+
 #[derive(Debug)]
 struct Job {
-    script: Script,
+    /// Applied together.
+    statements: Vec<Statement>,
     guards: Option<Guards>,
     reply: oneshot::Sender<Result<Done, Failure>>,
 }
@@ -52,17 +68,38 @@ enum Failure {
 }
 
 impl Writer {
-    /// Starts the writer on a pool of one connection, which it keeps, unless the pool is for reading as well. It ends with its
-    /// last handle.
-    pub(super) fn start(pool: SqlitePool, is_shared: bool) -> Self {
+    /// Starts the writer on a pool of one connection, which it keeps. It ends with its last handle.
+    pub(super) fn start(pool: SqlitePool) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(work(Lent { pool, kept: None, is_shared }, jobs));
-        Self { queue }
+        let seat = Arc::new(Seat { pool, kept: Mutex::new(None) });
+        tokio::spawn(work(Arc::clone(&seat), jobs));
+        Self { seat, queue }
     }
 
-    /// Commits a write-set's script, whose first statement notes its id.
-    pub(super) async fn commit(&self, script: Script, guards: Guards) -> Result<CommitOutcome, StoreError> {
-        match self.run(script, Some(guards)).await? {
+    /// The writing connection, if nobody uses it: its pages are in memory, and it is one thread less to wake.
+    pub(super) fn idle(&self) -> Option<Idle<'_>> {
+        MutexGuard::try_map(self.seat.kept.try_lock().ok()?, Option::as_mut).ok()
+    }
+
+    /// The writing connection, as soon as nobody uses it.
+    pub(super) async fn connection(&self) -> Result<Idle<'_>, sqlx::Error> {
+        let mut kept = self.seat.kept.lock().await;
+        if kept.is_none() {
+            *kept = Some(self.seat.pool.acquire().await?);
+        }
+        MutexGuard::try_map(kept, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)
+    }
+
+    /// Commits the rows of a write-set. The guards are asked for when one of them refuses it.
+    pub(super) async fn commit(
+        &self,
+        rows: Vec<Statement>,
+        guards: impl FnOnce() -> Guards,
+    ) -> Result<CommitOutcome, StoreError> {
+        if let Some(alone) = self.alone(&rows).await {
+            return alone.map(|_| CommitOutcome::Applied);
+        }
+        match self.run(rows, Some(guards())).await? {
             Ok(Done::Whole(_) | Done::Repeated) => Ok(CommitOutcome::Applied),
             Ok(Done::Refused(refusal)) => Ok(CommitOutcome::Refused(refusal)),
             Err(Failure::Sure(error)) => Err(error),
@@ -70,9 +107,13 @@ impl Writer {
         }
     }
 
-    /// Runs a script that nothing refuses.
-    pub(super) async fn execute(&self, script: Script) -> Result<Tally, StoreError> {
-        match self.run(script, None).await? {
+    /// Runs a statement that nothing refuses, and that may be run again when its outcome is not known.
+    pub(super) async fn execute(&self, statement: Statement) -> Result<Tally, StoreError> {
+        let statements = vec![statement];
+        if let Some(alone) = self.alone(&statements).await {
+            return alone;
+        }
+        match self.run(statements, None).await? {
             Ok(Done::Whole(tally)) => Ok(tally),
             Ok(Done::Repeated | Done::Refused(_)) => Ok(Tally::default()),
             Err(Failure::Sure(error)) => Err(error),
@@ -82,10 +123,32 @@ impl Writer {
         }
     }
 
-    async fn run(&self, script: Script, guards: Option<Guards>) -> Result<Result<Done, Failure>, StoreError> {
+    /// Runs a lone statement on the idle connection. `None` when it isn't alone or the connection isn't idle, and when it failed:
+    /// then the task tries it again, and tells why. A set that was applied after all is found to be by its id.
+    async fn alone(&self, statements: &[Statement]) -> Option<Result<Tally, StoreError>> {
+        let [statement] = statements else { return None };
+        let mut kept = self.seat.kept.try_lock().ok()?;
+        match statement.run(kept.as_mut()?).await {
+            Ok(tally) => Some(Ok(tally)),
+            // It has waited long enough.
+            Err(error) if is_busy(&error) => Some(Err(failed("write", error))),
+            Err(error) => {
+                if let Some(mut broken) = kept.take_if(|_| error.as_database_error().is_none()) {
+                    broken.close_on_drop();
+                }
+                None
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        statements: Vec<Statement>,
+        guards: Option<Guards>,
+    ) -> Result<Result<Done, Failure>, StoreError> {
         let is_commit = guards.is_some();
         let (reply, answer) = oneshot::channel();
-        let sent = self.queue.send(Job { script, guards, reply }).await;
+        let sent = self.queue.send(Job { statements, guards, reply }).await;
         sent.map_err(|_| closed("reach the writer"))?;
         match answer.await {
             Ok(answer) => Ok(answer),
@@ -99,46 +162,24 @@ fn closed(context: &'static str) -> StoreError {
     StoreError::Unavailable { context, source: "the store is closed".into() }
 }
 
-/// The writing connection. A pool asks each connection that comes back whether it is well, and the next transaction would wait
-/// for the answer; so it only gets back what is in doubt, or what readers wait for.
-#[derive(Debug)]
-struct Lent {
-    pool: SqlitePool,
-    kept: Option<PoolConnection<Sqlite>>,
-    is_shared: bool,
-}
-
-impl Lent {
-    async fn take(&mut self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
-        match self.kept.take() {
-            Some(connection) => Ok(connection),
-            None => self.pool.acquire().await,
-        }
-    }
-
-    fn keep(&mut self, connection: PoolConnection<Sqlite>) {
-        self.kept = (!self.is_shared).then_some(connection);
-    }
-}
-
-async fn work(mut lent: Lent, mut jobs: mpsc::Receiver<Job>) {
+async fn work(seat: Arc<Seat>, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
-        match transact(&mut lent, &mut batch, Some(&mut jobs)).await {
+        match transact(&seat, &mut batch, Some(&mut jobs)).await {
             Ok(answers) => reply(batch, answers),
             Err(error) if batch.len() == 1 => reply(batch, vec![Err(Failure::Sure(error))]),
             // One of them broke the transaction: each gets its own, and its own error.
             Err(_) => {
                 for job in batch {
                     let mut alone = vec![job];
-                    let answers = transact(&mut lent, &mut alone, None).await;
+                    let answers = transact(&seat, &mut alone, None).await;
                     reply(alone, answers.unwrap_or_else(|error| vec![Err(Failure::Sure(error))]));
                 }
             }
         }
     }
-    drop(lent.kept);
-    lent.pool.close().await;
+    drop(seat.kept.lock().await.take());
+    seat.pool.close().await;
 }
 
 type Answers = Vec<Result<Done, Failure>>;
@@ -152,15 +193,23 @@ fn reply(batch: Vec<Job>, answers: Answers) {
 
 /// Runs a batch, and what joins it meanwhile, in one transaction. An error means that nothing was written.
 async fn transact(
-    lent: &mut Lent,
+    seat: &Seat,
     batch: &mut Vec<Job>,
     mut joining: Option<&mut mpsc::Receiver<Job>>,
 ) -> Result<Answers, StoreError> {
-    let mut connection = lent.take().await.map_err(|error| failed("reach the writer", error))?;
+    let unreachable = |error| failed("reach the writer", error);
+    let mut kept = seat.kept.lock().await;
+    let mut connection = match kept.take() {
+        Some(connection) => connection,
+        None => seat.pool.acquire().await.map_err(unreachable)?,
+    };
+    if let Err(error) = say("BEGIN IMMEDIATE", &mut connection).await {
+        roll_back(connection).await;
+        return Err(failed("write", error));
+    }
     let mut answers = Answers::new();
     while let Some(job) = batch.get(answers.len()) {
-        let begin = if answers.is_empty() { Begin::Transaction } else { Begin::Savepoint };
-        match run_one(job, begin, &mut connection).await {
+        match run_one(job, &mut connection).await {
             Ok(answer) => answers.push(answer),
             Err(error) => {
                 roll_back(connection).await;
@@ -171,9 +220,9 @@ async fn transact(
             batch.extend(joining.as_mut().and_then(|jobs| jobs.try_recv().ok()));
         }
     }
-    match sqlx::query("COMMIT").execute(&mut *connection).await {
-        Ok(_) => {
-            lent.keep(connection);
+    match say("COMMIT", &mut connection).await {
+        Ok(()) => {
+            *kept = Some(connection);
             Ok(answers)
         }
         Err(error) => {
@@ -184,11 +233,14 @@ async fn transact(
     }
 }
 
+async fn say(sql: &'static str, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
+
 /// Ends a transaction that went wrong. SQLite may have ended it itself, which is as good; a connection that does not answer
 /// is thrown away.
 async fn roll_back(mut connection: PoolConnection<Sqlite>) {
-    let ended = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-    if ended.is_err_and(|error| error.as_database_error().is_none()) {
+    if say("ROLLBACK", &mut connection).await.is_err_and(|error| error.as_database_error().is_none()) {
         connection.close_on_drop();
     }
 }
@@ -205,29 +257,48 @@ fn uncommitted(answer: Result<Done, Failure>, error: &Arc<sqlx::Error>) -> Resul
     }
 }
 
-/// Runs one script in a savepoint. An error means that the whole transaction is of no use any more.
-async fn run_one(
-    job: &Job,
-    begin: Begin,
-    connection: &mut SqliteConnection,
-) -> Result<Result<Done, Failure>, StoreError> {
+/// Runs one job, whole or not at all. An error means that the whole transaction is of no use any more.
+async fn run_one(job: &Job, connection: &mut SqliteConnection) -> Result<Result<Done, Failure>, StoreError> {
     let write = |error| failed("write", error);
-    let stopped_at = match job.script.run(begin, connection).await.map_err(write)? {
-        Ran::Whole(tally) => return Ok(Ok(Done::Whole(tally))),
-        Ran::Stopped(index) => index,
-    };
-    sqlx::query("ROLLBACK TO member").execute(&mut *connection).await.map_err(write)?;
-    let Some(guards) = &job.guards else {
-        return Ok(Err(unexplained(stopped_at)));
-    };
-    if stopped_at == 0 {
-        return Ok(Ok(Done::Repeated));
+    // A single statement that is refused leaves nothing by itself.
+    let has_parts = job.statements.len() > 1;
+    if has_parts {
+        say("SAVEPOINT job", connection).await.map_err(write)?;
     }
-    let refusal = guards.refusal(stopped_at, connection).await?;
-    Ok(refusal.map(Done::Refused).ok_or_else(|| unexplained(stopped_at)))
+    let mut tally = Tally::default();
+    for statement in &job.statements {
+        match statement.run(connection).await {
+            Ok(done) => tally = done,
+            Err(error) if is_constraint(&error) => {
+                if has_parts {
+                    say("ROLLBACK TO job", connection).await.map_err(write)?;
+                }
+                return why(job, error, connection).await;
+            }
+            Err(error) => return Err(write(error)),
+        }
+    }
+    if has_parts {
+        say("RELEASE job", connection).await.map_err(write)?;
+    }
+    Ok(Ok(Done::Whole(tally)))
 }
 
-fn unexplained(statement: usize) -> Failure {
-    let source = format!("no guard explains why statement {statement} was refused").into();
-    Failure::Sure(StoreError::Internal { context: "write", source })
+/// Why a job was refused, told before anybody else may write.
+async fn why(
+    job: &Job,
+    error: sqlx::Error,
+    connection: &mut SqliteConnection,
+) -> Result<Result<Done, Failure>, StoreError> {
+    let verdict = match &job.guards {
+        Some(guards) => guards.verdict(&error, connection).await?,
+        None => Verdict::Unexplained,
+    };
+    Ok(match verdict {
+        Verdict::Repeated => Ok(Done::Repeated),
+        Verdict::Refused(refusal) => Ok(Done::Refused(refusal)),
+        Verdict::Unexplained => {
+            Err(Failure::Sure(StoreError::Internal { context: "write", source: Box::new(error) }))
+        }
+    })
 }

@@ -1,0 +1,108 @@
+-- How a write-set is applied: as one row that is put into a view. The trigger does all of it in the one statement that fired
+-- it, or nothing: what breaks a constraint, or finds a guard broken, takes everything back. View and trigger belong to the
+-- writing connection and are not in the file.
+--
+-- A row has room for one cart, one order and one reservation; a write-set with more of a kind has more rows. Lists are JSON
+-- arrays, ids in them hexadecimal. What is not there is NULL.
+
+CREATE TEMP VIEW apply AS SELECT
+    NULL AS id, NULL AS at,
+    -- `is_new` is 1 or 0.
+    NULL AS request_is_new, NULL AS request_scope, NULL AS request_key, NULL AS request_fingerprint,
+    NULL AS request_subject, NULL AS request_answered, NULL AS request_at,
+    -- Lists of [id, version].
+    NULL AS unchanged_carts, NULL AS unchanged_orders, NULL AS removed_carts,
+    -- `expected` is the version that must be stored now; 0 when there must be none.
+    NULL AS cart_expected, NULL AS cart_id, NULL AS cart_owner, NULL AS cart_status, NULL AS cart_version,
+    NULL AS cart_expires, NULL AS cart_body,
+    NULL AS order_expected, NULL AS order_id, NULL AS order_number, NULL AS order_customer, NULL AS order_cart,
+    NULL AS order_status, NULL AS order_version, NULL AS order_currency, NULL AS order_total, NULL AS order_created,
+    NULL AS order_due, NULL AS order_sellers, NULL AS order_search, NULL AS order_body,
+    -- The order's: a list of [id, provider, reference, captured, refunded, refunding].
+    NULL AS payments,
+    -- A list of [order, sequence, at, name, body].
+    NULL AS events,
+    NULL AS hold_is_new, NULL AS hold_id, NULL AS hold_order, NULL AS hold_status, NULL AS hold_expires,
+    NULL AS hold_products, NULL AS hold_body,
+    -- Lists of [product, location], and of [product, location, on hand, reserved, sold, if on hand].
+    NULL AS shelves, NULL AS stock,
+    -- That a level may hold.
+    NULL AS most_units;
+
+CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply BEGIN
+    INSERT INTO write_sets (id, at) SELECT NEW.id, NEW.at WHERE NEW.id IS NOT NULL;
+
+    INSERT INTO idempotency (scope, key, fingerprint, subject, answered_version, created_at)
+    SELECT NEW.request_scope, NEW.request_key, NEW.request_fingerprint, NEW.request_subject, NEW.request_answered,
+        NEW.request_at
+    WHERE NEW.request_is_new = 1;
+    UPDATE idempotency SET fingerprint = NEW.request_fingerprint, subject = NEW.request_subject,
+        answered_version = NEW.request_answered, created_at = NEW.request_at
+    WHERE NEW.request_is_new = 0 AND scope = NEW.request_scope AND key = NEW.request_key AND answered_version IS NULL;
+    SELECT RAISE(ABORT, 'request') WHERE NEW.request_is_new = 0 AND changes() <> 1;
+
+    SELECT RAISE(ABORT, 'cart') FROM json_each(NEW.unchanged_carts)
+    WHERE coalesce((SELECT version FROM carts WHERE id = unhex(value ->> 0)), 0) <> value ->> 1;
+    SELECT RAISE(ABORT, 'order') FROM json_each(NEW.unchanged_orders)
+    WHERE coalesce((SELECT version FROM orders WHERE id = unhex(value ->> 0)), 0) <> value ->> 1;
+
+    DELETE FROM carts WHERE (id, version) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(NEW.removed_carts));
+    SELECT RAISE(ABORT, 'cart') WHERE changes() <> json_array_length(NEW.removed_carts);
+    UPDATE carts SET owner_key = NEW.cart_owner, status = NEW.cart_status, version = NEW.cart_version,
+        expires_at = NEW.cart_expires, body = NEW.cart_body
+    WHERE NEW.cart_expected > 0 AND id = NEW.cart_id AND version = NEW.cart_expected;
+    SELECT RAISE(ABORT, 'cart') WHERE NEW.cart_expected > 0 AND changes() <> 1;
+    INSERT INTO carts (id, owner_key, status, version, expires_at, body)
+    SELECT NEW.cart_id, NEW.cart_owner, NEW.cart_status, NEW.cart_version, NEW.cart_expires, NEW.cart_body
+    WHERE NEW.cart_expected = 0;
+
+    UPDATE orders SET number = NEW.order_number, customer_id = NEW.order_customer, cart_id = NEW.order_cart,
+        status = NEW.order_status, version = NEW.order_version, currency = NEW.order_currency,
+        total_minor = NEW.order_total, created_at = NEW.order_created, due_at = NEW.order_due,
+        sellers = NEW.order_sellers, search = NEW.order_search, body = NEW.order_body
+    WHERE NEW.order_expected > 0 AND id = NEW.order_id AND version = NEW.order_expected;
+    SELECT RAISE(ABORT, 'order') WHERE NEW.order_expected > 0 AND changes() <> 1;
+    INSERT INTO orders (id, number, customer_id, cart_id, status, version, currency, total_minor, created_at, due_at,
+        sellers, search, body)
+    SELECT NEW.order_id, NEW.order_number, NEW.order_customer, NEW.order_cart, NEW.order_status, NEW.order_version,
+        NEW.order_currency, NEW.order_total, NEW.order_created, NEW.order_due, NEW.order_sellers, NEW.order_search,
+        NEW.order_body
+    WHERE NEW.order_expected = 0;
+    INSERT INTO payments (id, order_id, provider, provider_reference, captured_minor, refunded_minor, refunding_minor)
+    SELECT unhex(value ->> 0), NEW.order_id, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+    FROM json_each(NEW.payments) WHERE true
+    ON CONFLICT (id) DO UPDATE SET order_id = excluded.order_id, provider = excluded.provider,
+        provider_reference = excluded.provider_reference, captured_minor = excluded.captured_minor,
+        refunded_minor = excluded.refunded_minor, refunding_minor = excluded.refunding_minor;
+
+    -- They wait in the outbox by a trigger of the schema. The limit keeps an event from being written out for each column.
+    INSERT INTO events (order_id, sequence, at, name, body)
+    SELECT unhex(event ->> 0), event ->> 1, event ->> 2, event ->> 3, event -> 4
+    FROM (SELECT value AS event FROM json_each(NEW.events) LIMIT -1);
+
+    UPDATE reservations SET order_id = NEW.hold_order, status = NEW.hold_status, expires_at = NEW.hold_expires,
+        products = NEW.hold_products, body = NEW.hold_body
+    WHERE NEW.hold_is_new = 0 AND id = NEW.hold_id AND status = 'active';
+    SELECT RAISE(ABORT, 'reservation') WHERE NEW.hold_is_new = 0 AND changes() <> 1;
+    INSERT INTO reservations (id, order_id, status, expires_at, products, body)
+    SELECT NEW.hold_id, NEW.hold_order, NEW.hold_status, NEW.hold_expires, NEW.hold_products, NEW.hold_body
+    WHERE NEW.hold_is_new = 1;
+
+    -- Empty shelves for what may be put on new ones; then all levels, in the order of their keys. Sums that leave the range of
+    -- an integer become real numbers, which no guard lets pass. Stock comes last: when it is short, all the rest has passed.
+    INSERT INTO stock (product_id, location, on_hand, reserved, sold)
+    SELECT value ->> 0, value ->> 1, 0, 0, 0 FROM json_each(NEW.shelves) WHERE true ON CONFLICT DO NOTHING;
+    UPDATE stock SET on_hand = stock.on_hand + c.on_hand, reserved = stock.reserved + c.reserved,
+        sold = stock.sold + c.sold
+    FROM (
+        SELECT value ->> 0 AS product_id, value ->> 1 AS location, value ->> 2 AS on_hand, value ->> 3 AS reserved,
+            value ->> 4 AS sold, value ->> 5 AS if_on_hand
+        FROM json_each(NEW.stock)
+    ) AS c
+    WHERE stock.product_id = c.product_id AND stock.location = c.location
+        AND stock.reserved + c.reserved BETWEEN 0 AND stock.on_hand + c.on_hand
+        AND stock.on_hand + c.on_hand <= NEW.most_units
+        AND stock.sold + c.sold >= 0 AND typeof(stock.sold + c.sold) = 'integer'
+        AND (c.if_on_hand IS NULL OR stock.on_hand = c.if_on_hand);
+    SELECT RAISE(ABORT, 'short of stock') WHERE changes() <> json_array_length(NEW.stock);
+END;
