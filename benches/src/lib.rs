@@ -18,6 +18,11 @@ use order_core::payment::PaymentMethod;
 use order_core::service::{AddItem, OrderItem, PlaceOrder, Request};
 use order_core::store::Store;
 
+pub mod baseline;
+pub mod figures;
+pub mod measure;
+pub mod stores;
+
 /// What a part of a measurement ends with.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -91,12 +96,13 @@ impl Shop {
         self.engine.orders().place(order, &request).await.map(drop)
     }
 
-    /// How many units of a product were sold or are held for an order.
+    /// How many units of all so many products were sold or are held for an order.
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn taken(&self, product: usize) -> Outcome<i64> {
-        let levels = self.engine.inventory().levels(&[product_id(product)?]).await?;
+    pub async fn taken(&self, products: usize) -> Outcome<i64> {
+        let ids: Vec<ProductId> = (0..products).map(product_id).collect::<Result<_, _>>()?;
+        let levels = self.engine.inventory().levels(&ids).await?;
         Ok(levels.iter().map(|level| level.sold + level.reserved).sum())
     }
 

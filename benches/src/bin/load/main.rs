@@ -2,7 +2,6 @@
 //!
 //! `cargo run --release -p order-benches --bin load -- --help` lists the options.
 
-mod measure;
 mod options;
 mod report;
 mod server;
@@ -42,10 +41,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Outcome<(String, Vec<String>)> {
-    let target = Target::open(&options).await?;
-    let measured = measure::run(&target, &options).await;
+    let (target, opened) = Target::open(&options).await?;
+    let measured = target.run(&options).await;
     let findings = target.check(&options, &measured).await?;
     let report = Report::new(&options, target.name(), &measured, findings.len());
+    if let Some(opened) = opened {
+        opened.remove().await?;
+    }
     Ok((serde_json::to_string(&report)?, findings))
 }
 

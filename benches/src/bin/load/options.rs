@@ -1,6 +1,7 @@
 use std::str::FromStr;
 
 use order_adapters::sqlite::Synchronous;
+use order_benches::stores;
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -11,18 +12,22 @@ afterwards: stock that does not add up, a total that is not the sum of its parts
 
   --scenario flow      a new cart, its lines, one order, paid by card (the default)
              place     only the order, paid on delivery
+             spread    the same with one line, of any product
+             hot       the same with one line, always of one product
              hot-sku   orders for one product until it is sold out, paid on delivery
+             opposite  orders for four of twelve products, every second one in the opposite order, paid on delivery
   --store memory:      the store in memory (the default)
           sqlite:PATH  a file that does not exist yet
+          postgres://… a database; the run makes a schema of its own in it, and removes it
   --synchronous full   SQLite answers when the disk has it (the default)
                 normal SQLite answers when the operating system has it
   --url URL            loads a server instead, e.g. http://127.0.0.1:8080
   --prefix PATH        where its interface begins (/api/v1)
   --token-secret TEXT  the secret its tokens are signed with
-  --clients N          customers at once (8; hot-sku: 64)
+  --clients N          customers at once (8; hot-sku: 64; spread, hot, opposite: 128)
   --seconds N          how long, after one second of warming up (5)
-  --lines N            lines in an order (3; hot-sku: 1)
-  --products N         products in the shop (300; a server has its own)
+  --lines N            lines in an order (3; spread, hot, hot-sku: 1; opposite: 4)
+  --products N         products in the shop (300; hot, hot-sku: 1; opposite: 12; a server has its own)
   --stock N            units of each product (1000000; hot-sku: 10000)
 ";
 
@@ -31,15 +36,34 @@ afterwards: stock that does not add up, a total that is not the sum of its parts
 pub(crate) enum Scenario {
     Flow,
     Place,
+    Spread,
+    Hot,
     HotSku,
+    Opposite,
 }
 
 impl Scenario {
+    const ALL: [Self; 6] = [Self::Flow, Self::Place, Self::Spread, Self::Hot, Self::HotSku, Self::Opposite];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Flow => "flow",
             Self::Place => "place",
+            Self::Spread => "spread",
+            Self::Hot => "hot",
             Self::HotSku => "hot-sku",
+            Self::Opposite => "opposite",
+        }
+    }
+
+    /// Clients, lines and products.
+    fn defaults(self) -> (usize, usize, usize) {
+        match self {
+            Self::Flow | Self::Place => (8, 3, 300),
+            Self::Spread => (128, 1, 300),
+            Self::Hot => (128, 1, 1),
+            Self::HotSku => (64, 1, 1),
+            Self::Opposite => (128, 4, 12),
         }
     }
 }
@@ -47,8 +71,7 @@ impl Scenario {
 /// What is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    Memory,
-    Sqlite(String),
+    Store(stores::Place),
     Server(String),
 }
 
@@ -76,12 +99,8 @@ impl Options {
             }
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             if name == "--scenario" {
-                scenario = match value.as_str() {
-                    "flow" => Scenario::Flow,
-                    "place" => Scenario::Place,
-                    "hot-sku" => Scenario::HotSku,
-                    _ => return Err(format!("there is no scenario {value}")),
-                };
+                let named = Scenario::ALL.into_iter().find(|scenario| scenario.name() == value);
+                scenario = named.ok_or_else(|| format!("there is no scenario {value}"))?;
             } else {
                 given.push((name, value));
             }
@@ -97,30 +116,24 @@ impl Options {
     }
 
     fn of(scenario: Scenario) -> Self {
-        let is_hot = scenario == Scenario::HotSku;
+        let (clients, lines, products) = scenario.defaults();
         Self {
             scenario,
-            place: Place::Memory,
+            place: Place::Store(stores::Place::Memory),
             synchronous: Synchronous::Full,
             prefix: "/api/v1".to_owned(),
             token_secret: String::new(),
-            clients: if is_hot { 64 } else { 8 },
+            clients,
             seconds: 5,
-            lines: if is_hot { 1 } else { 3 },
-            products: 300,
-            stock: if is_hot { 10_000 } else { 1_000_000 },
+            lines,
+            products,
+            stock: if scenario == Scenario::HotSku { 10_000 } else { 1_000_000 },
         }
     }
 
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
-            "--store" => {
-                self.place = match value.split_once(':') {
-                    Some(("memory", "")) => Place::Memory,
-                    Some(("sqlite", path)) if !path.is_empty() => Place::Sqlite(path.to_owned()),
-                    Some(_) | None => return Err(format!("{value} is neither memory: nor sqlite:PATH")),
-                }
-            }
+            "--store" => self.place = Place::Store(value.parse()?),
             "--synchronous" => {
                 self.synchronous = match value.as_str() {
                     "full" => Synchronous::Full,
@@ -161,7 +174,8 @@ mod tests {
         let options = read("--clients 16 --scenario hot-sku").unwrap().unwrap();
         assert_eq!((options.clients, options.lines, options.stock), (16, 1, 10_000));
         let options = read("--store sqlite:a.db --synchronous normal").unwrap().unwrap();
-        assert_eq!((options.place, options.clients), (Place::Sqlite("a.db".to_owned()), 8));
+        let file = stores::Place::Sqlite("a.db".to_owned());
+        assert_eq!((options.place, options.clients), (Place::Store(file), 8));
     }
 
     #[test]
@@ -170,6 +184,7 @@ mod tests {
             "--clients 0",
             "--clients",
             "--store postgres:",
+            "--scenario hot --products 1 --lines 2",
             "--scenario x",
             "--lines 4 --products 3",
             "--x y",

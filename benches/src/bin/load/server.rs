@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jsonwebtoken::{EncodingKey, Header};
+use order_benches::measure::Done;
 use order_benches::{Outcome, address};
 use order_core::money::{Currency, Money};
 use order_core::time::{Clock as _, Duration, SystemClock};
@@ -13,7 +14,6 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::options::{Options, Scenario};
-use crate::target::Done;
 
 /// A server, spoken to as its clients do.
 #[derive(Debug)]

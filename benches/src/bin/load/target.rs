@@ -1,23 +1,13 @@
-use std::path::Path;
 use std::sync::Arc;
 
-use order_adapters::sqlite::SqliteStore;
+use order_benches::measure::{Crowd, Done, Measured, some_of};
+use order_benches::stores::Opened;
 use order_benches::{Outcome, Shop};
 use order_core::Error;
 use order_core::id::CustomerId;
-use order_core::memory::MemoryStore;
-use order_core::store::Store;
 
-use crate::measure::Measured;
 use crate::options::{Options, Place, Scenario};
 use crate::server::Server;
-
-/// What became of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
-    Ordered,
-    OutOfStock,
-}
 
 /// What is loaded. Clones are the same.
 #[derive(Debug, Clone)]
@@ -27,35 +17,42 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) async fn open(options: &Options) -> Outcome<Self> {
-        let (name, store): (_, Arc<dyn Store>) = match &options.place {
-            Place::Server(url) => return Ok(Self::Server(Arc::new(Server::open(url, options).await?))),
-            Place::Memory => ("memory", Arc::new(MemoryStore::default())),
-            Place::Sqlite(path) if Path::new(path).exists() => {
-                return Err(format!(
-                    "{path} exists; what is in it could not be told from what this run does"
-                )
-                .into());
+    /// Opens it, with what has to be removed in the end.
+    pub(crate) async fn open(options: &Options) -> Outcome<(Self, Option<Opened>)> {
+        let place = match &options.place {
+            Place::Server(url) => {
+                return Ok((Self::Server(Arc::new(Server::open(url, options).await?)), None));
             }
-            Place::Sqlite(path) => {
-                let store = SqliteStore::builder().path(path).synchronous(options.synchronous);
-                ("sqlite", Arc::new(store.open().await?))
-            }
+            Place::Store(place) => place,
         };
-        let products = if options.scenario == Scenario::HotSku { 1 } else { options.products };
-        let shop = Arc::new(Shop::open(store, products, options.stock).await?);
-        Ok(Self::InProcess { name, shop, products })
+        let opened = Opened::open(place, options.synchronous).await?;
+        let shop = Shop::open(Arc::clone(&opened.store), options.products, options.stock).await?;
+        let target = Self::InProcess { name: place.name(), shop: Arc::new(shop), products: options.products };
+        Ok((target, Some(opened)))
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::InProcess { name, .. } => name,
             Self::Server(_) => "http",
         }
     }
 
+    /// Lets the customers in.
+    pub(crate) async fn run(&self, options: &Options) -> Measured {
+        let is_sale = options.scenario == Scenario::HotSku;
+        let crowd = Crowd { clients: options.clients, seconds: (!is_sale).then_some(options.seconds) };
+        let (target, scenario, lines) = (self.clone(), options.scenario, options.lines);
+        crowd
+            .run(move |client, drawn| {
+                let target = target.clone();
+                async move { target.order(scenario, client, drawn, lines).await }
+            })
+            .await
+    }
+
     /// How many products there are.
-    pub(crate) fn products(&self) -> usize {
+    fn products(&self) -> usize {
         match self {
             Self::InProcess { products, .. } => *products,
             Self::Server(server) => server.products(),
@@ -63,15 +60,22 @@ impl Target {
     }
 
     /// Does it once.
-    pub(crate) async fn order(&self, scenario: Scenario, client: usize, products: &[usize]) -> Outcome<Done> {
+    async fn order(&self, scenario: Scenario, client: usize, drawn: usize, lines: usize) -> Outcome<Done> {
+        let is_hot = matches!(scenario, Scenario::Hot | Scenario::HotSku);
+        let mut products = some_of(self.products(), if is_hot { 0 } else { drawn }, lines);
+        if scenario == Scenario::Opposite && client % 2 == 1 {
+            products.reverse();
+        }
         let shop = match self {
             Self::InProcess { shop, .. } => shop,
-            Self::Server(server) => return server.order(scenario, client, products).await,
+            Self::Server(server) => return server.order(scenario, client, &products).await,
         };
         let customer = CustomerId::new(format!("customer-{client}"))?;
         let ordered = match scenario {
-            Scenario::Flow => shop.buy(&customer, products).await,
-            Scenario::Place | Scenario::HotSku => shop.place(&customer, products).await,
+            Scenario::Flow => shop.buy(&customer, &products).await,
+            Scenario::Place | Scenario::Spread | Scenario::Hot | Scenario::HotSku | Scenario::Opposite => {
+                shop.place(&customer, &products).await
+            }
         };
         match ordered {
             Ok(()) => Ok(Done::Ordered),
@@ -83,13 +87,7 @@ impl Target {
     /// What is wrong after all that.
     pub(crate) async fn check(&self, options: &Options, measured: &Measured) -> Outcome<Vec<String>> {
         let (mut findings, taken) = match self {
-            Self::InProcess { shop, products, .. } => {
-                let mut taken = 0;
-                for product in 0..*products {
-                    taken += shop.taken(product).await?;
-                }
-                (shop.audit().await?, taken)
-            }
+            Self::InProcess { shop, products, .. } => (shop.audit().await?, shop.taken(*products).await?),
             Self::Server(server) => server.check(options).await?,
         };
         let ordered = i64::try_from(measured.orders)?.saturating_mul(i64::try_from(options.lines)?);

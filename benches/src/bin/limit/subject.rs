@@ -1,0 +1,145 @@
+use std::sync::Arc;
+
+use order_adapters::sqlite::Synchronous;
+use order_benches::baseline::postgres::Baseline;
+use order_benches::figures::Figures;
+use order_benches::measure::{Crowd, Done, some_of};
+use order_benches::stores::{Opened, Place};
+use order_benches::{Outcome, Shop};
+use order_core::id::CustomerId;
+
+use crate::options::Options;
+
+/// How many products a shop has.
+const PRODUCTS: usize = 300;
+
+/// The units of each product: nothing is ever sold out.
+const UNITS: u32 = 100_000_000;
+
+/// What is measured in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// One tiny insert per commit.
+    Tick,
+    /// Each caller commits its order by one call of one function.
+    OneTrip,
+    /// One statement for all orders that wait.
+    Group,
+    /// The same, of one product.
+    GroupHot,
+    /// Our store.
+    Store,
+    /// The same, of one product.
+    StoreHot,
+}
+
+impl Subject {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tick => "tick",
+            Self::OneTrip => "one-trip",
+            Self::Group => "group",
+            Self::GroupHot => "group-hot",
+            Self::Store => "order-core",
+            Self::StoreHot => "order-core-hot",
+        }
+    }
+
+    fn is_hot(self) -> bool {
+        matches!(self, Self::GroupHot | Self::StoreHot)
+    }
+}
+
+/// What takes turns, with its tables.
+#[derive(Debug)]
+pub(crate) struct Subjects {
+    url: String,
+    opened: Opened,
+    shop: Arc<Shop>,
+}
+
+impl Subjects {
+    pub(crate) async fn open(options: &Options) -> Outcome<Self> {
+        let Place::Postgres(url) = &options.store else { return Err("there is no baseline".into()) };
+        let opened = Opened::open(&options.store, Synchronous::Full).await?;
+        let shop = Arc::new(Shop::open(Arc::clone(&opened.store), PRODUCTS, UNITS).await?);
+        Ok(Self { url: url.clone(), opened, shop })
+    }
+
+    /// Measures one of them, and tells what is wrong afterwards. A baseline has fresh tables each time, the store keeps its own.
+    pub(crate) async fn measure(
+        &self,
+        subject: Subject,
+        options: &Options,
+    ) -> Outcome<(Figures, Vec<String>)> {
+        match subject {
+            Subject::Store | Subject::StoreHot => self.store(subject, options).await,
+            Subject::Tick | Subject::OneTrip | Subject::Group | Subject::GroupHot => {
+                let baseline = Baseline::open(&self.url, PRODUCTS, UNITS).await?;
+                let measured = measure_baseline(&baseline, subject, options).await;
+                baseline.remove().await?;
+                measured
+            }
+        }
+    }
+
+    async fn store(&self, subject: Subject, options: &Options) -> Outcome<(Figures, Vec<String>)> {
+        let before = self.shop.taken(PRODUCTS).await?;
+        let (shop, lines) = (Arc::clone(&self.shop), options.lines);
+        let crowd = Crowd { clients: options.clients, seconds: Some(options.seconds) };
+        let measured = crowd
+            .run(move |client, drawn| {
+                let shop = Arc::clone(&shop);
+                async move {
+                    let products = some_of(PRODUCTS, if subject.is_hot() { 0 } else { drawn }, lines);
+                    shop.place(&CustomerId::new(format!("customer-{client}"))?, &products).await?;
+                    Ok(Done::Ordered)
+                }
+            })
+            .await;
+        let taken = self.shop.taken(PRODUCTS).await? - before;
+        let ordered = i64::try_from(measured.orders)? * i64::try_from(lines)?;
+        let mut findings = Vec::new();
+        if taken != ordered {
+            findings.push(format!("{ordered} units were ordered, {taken} left the shelves"));
+        }
+        findings.extend(measured.error.clone());
+        Ok((Figures::of(&measured), findings))
+    }
+
+    pub(crate) async fn remove(self) -> Outcome {
+        self.opened.remove().await
+    }
+}
+
+async fn measure_baseline(
+    baseline: &Baseline,
+    subject: Subject,
+    options: &Options,
+) -> Outcome<(Figures, Vec<String>)> {
+    let lines = options.lines;
+    let crowd = Crowd { clients: options.clients, seconds: Some(options.seconds) };
+    let writer = baseline.clone();
+    let measured = crowd
+        .run(move |client, drawn| {
+            let writer = writer.clone();
+            async move {
+                let products = some_of(PRODUCTS, if subject.is_hot() { 0 } else { drawn }, lines);
+                match subject {
+                    Subject::Tick => writer.tick(client).await?,
+                    Subject::OneTrip => writer.place(client, &products).await?,
+                    Subject::Group | Subject::GroupHot | Subject::Store | Subject::StoreHot => {
+                        writer.place_in_group(client, &products).await?;
+                    }
+                }
+                Ok(Done::Ordered)
+            }
+        })
+        .await;
+    let mut findings = Vec::new();
+    if subject != Subject::Tick && !baseline.adds_up(measured.orders, lines).await? {
+        findings.push("what was written does not add up".to_owned());
+    }
+    findings.extend(measured.error.clone());
+    Ok((Figures::of(&measured), findings))
+}
