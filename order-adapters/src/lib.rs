@@ -4,6 +4,7 @@
 //!
 //! | feature | module | port |
 //! |---|---|---|
+//! | `mongodb` | `mongodb` | the [store](order_core::store) in a database of a MongoDB replica set, for many processes |
 //! | `postgres` | `postgres` | the [store](order_core::store) in a schema of a PostgreSQL database, for many processes |
 //! | `sqlite` | `sqlite` | the [store](order_core::store) in one file, with its own migrations |
 //!
@@ -28,10 +29,12 @@
 //! runs the same.
 //!
 //! # What is not here yet
-//! MongoDB, real payment providers, mail, brokers and caches.
+//! Real payment providers, mail, brokers and caches.
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mongodb", feature = "postgres"))]
 mod group_commit;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sqlite")]

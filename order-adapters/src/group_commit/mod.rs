@@ -22,8 +22,14 @@ use order_core::error::BoxError;
 use serde::Serialize;
 
 pub(crate) use picture::Picture;
-pub(crate) use rows::{CartRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
-pub(crate) use sums::{Sums, add};
+#[cfg(feature = "postgres")]
+pub(crate) use rows::EventRow;
+pub(crate) use rows::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
+#[cfg(feature = "mongodb")]
+pub(crate) use sums::Sum;
+pub(crate) use sums::Sums;
+#[cfg(feature = "postgres")]
+pub(crate) use sums::add;
 pub(crate) use writer::Writer;
 
 /// How a database keeps the values that it does not look into.

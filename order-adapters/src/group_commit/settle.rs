@@ -8,9 +8,9 @@ use order_core::StoreError;
 use order_core::error::BoxError;
 use order_core::store::CommitOutcome;
 
-use super::sums::admit;
+use super::sums::{add, admit};
 use super::writer::Job;
-use super::{Failed, Link, Rows, Sums, Trouble, add, internal, unavailable};
+use super::{Failed, Link, Rows, Sums, Trouble, internal, unavailable};
 
 /// How often a write-set that no guard refuses is tried when the database does. Each time somebody else must have been faster.
 const MAX_UNEXPLAINED: u32 = 20;

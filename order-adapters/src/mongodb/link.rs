@@ -1,0 +1,181 @@
+//! A worker's way to the database: one transaction for many write-sets.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ::mongodb::bson::{Bson, DateTime, Document};
+use ::mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use ::mongodb::options::{ReadConcern, SelectionCriteria, TransactionOptions, WriteConcern};
+use ::mongodb::{ClientSession, Database};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::look::look;
+use super::statements::{Statement, apply};
+use super::values::{Documents, Rows, of_code, trouble};
+use crate::group_commit::{self, Failed, Picture, Sums, Trouble};
+
+/// How long to wait before a commit whose outcome is not known is sent again.
+const COMMIT_AGAIN: Duration = Duration::from_millis(50);
+
+/// What every write waits for: a majority that has it in its journal.
+pub(super) fn durable(patience: Duration) -> WriteConcern {
+    let mut concern = WriteConcern::majority();
+    concern.journal = Some(true);
+    concern.w_timeout = Some(patience);
+    concern
+}
+
+/// A worker's session. It is thrown away when it is in doubt; connections are the driver's business.
+#[derive(Debug)]
+pub(super) struct Link {
+    database: Database,
+    session: Option<ClientSession>,
+    /// How long anything may take.
+    patience: Duration,
+}
+
+impl group_commit::Link for Link {
+    type Form = Documents;
+
+    async fn apply(&mut self, sets: &[&Rows], sums: &Sums<'_>) -> Result<(), Failed> {
+        let deadline = self.deadline();
+        // Only how long ids are kept beyond what they must be hangs on this; the server's own clock will judge it.
+        let statements = apply(sets, sums, DateTime::now());
+        let mut session = self.begin(deadline).await?;
+        let written = within(deadline, write(&self.database, &mut session, &statements)).await;
+        self.end(session, written, deadline).await
+    }
+
+    async fn look(&mut self, sets: &[&Rows]) -> Result<Picture, Failed> {
+        let deadline = self.deadline();
+        let mut session = self.begin(deadline).await?;
+        let seen = within(deadline, look(&self.database, &mut session, sets)).await;
+        self.end(session, seen, deadline).await
+    }
+
+    async fn close(self) {}
+}
+
+impl Link {
+    pub(super) fn new(database: Database, patience: Duration) -> Self {
+        Self { database, session: None, patience }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
+    /// A session in a new transaction. What a collection or a client says about concerns does not count in it, so that it is
+    /// all said here.
+    async fn begin(&mut self, deadline: Instant) -> Result<ClientSession, Failed> {
+        let options = TransactionOptions::builder()
+            .read_concern(ReadConcern::snapshot())
+            .write_concern(durable(self.patience))
+            .selection_criteria(SelectionCriteria::ReadPreference(
+                ::mongodb::options::ReadPreference::Primary,
+            ))
+            .max_commit_time(self.patience)
+            .build();
+        let kept = self.session.take();
+        let begun = async {
+            let mut session = match kept {
+                Some(session) => session,
+                None => self.database.client().start_session().await.map_err(unsent)?,
+            };
+            session.start_transaction().with_options(options).await.map_err(unsent)?;
+            Ok(session)
+        };
+        within(deadline, begun).await
+    }
+
+    /// Commits the transaction if all went well, and ends it if not.
+    async fn end<T>(
+        &mut self,
+        mut session: ClientSession,
+        done: Result<T, Failed>,
+        deadline: Instant,
+    ) -> Result<T, Failed> {
+        match done {
+            Ok(done) => {
+                commit(&mut session, deadline).await?;
+                self.session = Some(session);
+                Ok(done)
+            }
+            Err(failure) => {
+                // A transaction that can't be ended ends with its session, or by the server's own limit of time.
+                if let Ok(Ok(())) = timeout_at(deadline, session.abort_transaction()).await {
+                    self.session = Some(session);
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// What takes too long before the commit was not sent: without its commit a transaction has done nothing.
+async fn within<T>(deadline: Instant, doing: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    timeout_at(deadline, doing).await.unwrap_or_else(|late| Err(Failed::Unsent(late.into())))
+}
+
+/// Commits. When the outcome is not known the commit, and nothing else, is sent again: a server commits a transaction once.
+async fn commit(session: &mut ClientSession, deadline: Instant) -> Result<(), Failed> {
+    loop {
+        let committed = timeout_at(deadline, session.commit_transaction()).await;
+        let error = match committed {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(late) => return Err(Failed::Sent(Trouble::Lost, late.into())),
+        };
+        if !error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) || Instant::now() >= deadline {
+            return Err(Failed::Sent(trouble(&error), error.into()));
+        }
+        sleep(COMMIT_AGAIN).await;
+    }
+}
+
+/// An error before the commit. The transaction has done nothing, and never will.
+pub(super) fn unsent(error: Error) -> Failed {
+    let is_unreachable = matches!(&*error.kind, ErrorKind::ServerSelection { .. } | ErrorKind::Shutdown);
+    if is_unreachable {
+        return Failed::Unsent(error.into());
+    }
+    Failed::Sent(uncommitted(trouble(&error)), error.into())
+}
+
+/// What is lost before the commit may be done again.
+fn uncommitted(trouble: Trouble) -> Trouble {
+    if trouble == Trouble::Lost { Trouble::Again } else { trouble }
+}
+
+async fn write(
+    database: &Database,
+    session: &mut ClientSession,
+    statements: &[Statement],
+) -> Result<(), Failed> {
+    for statement in statements {
+        let command = statement.command.clone();
+        let reply = database.run_raw_command(command).session(&mut *session).await.map_err(unsent)?;
+        judge(&reply, statement.expected)?;
+    }
+    Ok(())
+}
+
+/// Whether a command wrote what it had to write.
+fn judge(reply: &Document, expected: i64) -> Result<(), Failed> {
+    if let Ok(errors) = reply.get_array("writeErrors") {
+        let code = errors.first().and_then(Bson::as_document).and_then(|error| error.get_i32("code").ok());
+        let trouble = code.map_or(Trouble::Defect, of_code);
+        let error = errors.first().map(ToString::to_string).unwrap_or_default();
+        return Err(Failed::Sent(uncommitted(trouble), error.into()));
+    }
+    let written = match reply.get("n") {
+        Some(Bson::Int32(written)) => i64::from(*written),
+        Some(Bson::Int64(written)) => *written,
+        _ => return Err(Failed::Sent(Trouble::Defect, format!("a reply without a count: {reply}").into())),
+    };
+    if written == expected {
+        Ok(())
+    } else {
+        Err(Failed::Sent(Trouble::Guard, "a document is not as it must be".into()))
+    }
+}

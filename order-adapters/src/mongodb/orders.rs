@@ -1,0 +1,72 @@
+use ::mongodb::bson::doc;
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::id::{OrderId, OrderNumber, PaymentId};
+use order_core::order::{EventRecord, Order};
+use order_core::store::{Cursor, OrderFilter, OrderRepository, Page, PageRequest};
+use order_core::time::Timestamp;
+
+use super::MongoStore;
+use super::documents::{EVENTS, ORDERS};
+use super::list::{Question, list};
+use super::values::{body, date, parsed};
+
+#[async_trait]
+impl OrderRepository for MongoStore {
+    async fn find_order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        self.one_order("_id", &id.to_string()).await
+    }
+
+    async fn find_order_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
+        self.one_order("number", number.as_str()).await
+    }
+
+    async fn find_order_by_payment(&self, id: PaymentId) -> Result<Option<Order>, StoreError> {
+        self.one_order("payments.id", &id.to_string()).await
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+        let found = self.stale("list orders", list(filter, page)).await?;
+        let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+        let has_more = found.len() > limit;
+        let items: Vec<Order> =
+            found.into_iter().take(limit).map(|order| body(ORDERS, order)).collect::<Result<_, _>>()?;
+        let next = items.last().filter(|_| has_more).map(|order| Cursor::behind(order.id));
+        Ok(Page::new(items, next))
+    }
+
+    async fn due_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let found = self.all("find due orders", due(now, limit)).await?;
+        found.iter().map(|order| parsed(ORDERS, order, "_id").map(OrderId::from_uuid)).collect()
+    }
+
+    async fn history(&self, id: OrderId) -> Result<Vec<EventRecord>, StoreError> {
+        let found = self.stale("read a history", history(id)).await?;
+        found.into_iter().map(|event| body(EVENTS, event)).collect()
+    }
+}
+
+impl MongoStore {
+    async fn one_order(&self, field: &str, value: &str) -> Result<Option<Order>, StoreError> {
+        let found = self.one("find an order", ORDERS, doc! { field: value }).await?;
+        found.map(|order| body(ORDERS, order)).transpose()
+    }
+}
+
+/// Orders that somebody has to look at, the longest due first.
+pub(super) fn due(now: Timestamp, limit: u32) -> Question {
+    Question::new(ORDERS, doc! { "due_at": { "$lte": date(now) } })
+        .fields(doc! { "_id": 1 })
+        .walks("orders_due", doc! { "due_at": 1, "_id": 1 })
+        .limit(limit)
+}
+
+/// The events of an order, in their sequence.
+pub(super) fn history(id: OrderId) -> Question {
+    let order = id.to_string();
+    let from = doc! { "order_id": &order, "sequence": 1_i64 };
+    let to = doc! { "order_id": order, "sequence": i64::MAX };
+    Question::new(EVENTS, doc! { "_id": { "$gte": from, "$lte": to } })
+        .fields(doc! { "body": 1 })
+        .walks("_id_", doc! { "_id": 1 })
+}

@@ -1,0 +1,212 @@
+//! The outbox is a part of each order: which of its events is the first that waits, since when, and for how long it is claimed.
+
+use std::collections::HashMap;
+
+use ::mongodb::bson::oid::ObjectId;
+use ::mongodb::bson::{Bson, Document, doc};
+use async_trait::async_trait;
+use order_core::StoreError;
+use order_core::id::OrderId;
+use order_core::order::EventRecord;
+use order_core::store::{OutboxMessage, OutboxRepository};
+use order_core::time::Timestamp;
+use uuid::Uuid;
+
+use super::MongoStore;
+use super::documents::{EVENTS, ORDERS};
+use super::list::Question;
+use super::values::{body, corrupt, date, inner, instant, internal, number, parsed};
+
+/// The most events of one order that are claimed at once.
+const MAX_CLAIMED: i64 = 100;
+
+/// How often a delivery is noted anew because another event has come behind it in the same moment.
+const MAX_TRIES: u32 = 100;
+
+#[async_trait]
+impl OutboxRepository for MongoStore {
+    async fn claim_outbox(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        orders: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        let mut found = self.heads("find free events", free(orders)).await?;
+        found.extend(self.heads("find events that have waited", waited(now, orders)).await?);
+        found.sort_unstable_by_key(|head| (head.at, head.order_id));
+        found.truncate(usize::try_from(orders).unwrap_or(usize::MAX));
+        let claimed = self.claim(&found, now, until).await?;
+        self.messages(&claimed, MAX_CLAIMED).await
+    }
+
+    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
+        let sequence = bounded(sequence);
+        let behind = sequence.saturating_add(1);
+        let id = order_id.to_string();
+        for _ in 0..MAX_TRIES {
+            let next = doc! { "_id": { "order_id": &id, "sequence": behind } };
+            let next = self.one("find the event behind", EVENTS, next).await?;
+            let mut filter = doc! { "_id": &id, "outbox.head": { "$lte": sequence } };
+            let change = if let Some(next) = next {
+                let at = instant(EVENTS, &next, "at")?;
+                let outbox = doc! { "state": "free", "head": behind, "at": date(at), "attempts": 0_i64 };
+                doc! { "$set": { "outbox": outbox } }
+            } else {
+                filter.insert("last_sequence", doc! { "$lte": sequence });
+                doc! { "$unset": { "outbox": 1 } }
+            };
+            let is_last = filter.contains_key("last_sequence");
+            let changed = self.change("note a delivery", ORDERS, filter, change).await?;
+            // None was changed: it was noted before; or something has come behind it just now.
+            let waits = doc! { "_id": &id, "outbox.head": { "$lte": sequence } };
+            if changed || !is_last || self.one("look for events", ORDERS, waits).await?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(internal("note a delivery", std::io::Error::other("events come faster than they are noted")))
+    }
+
+    async fn undelivered(
+        &self,
+        order_id: OrderId,
+        sequence: u64,
+        again: Timestamp,
+    ) -> Result<(), StoreError> {
+        let filter = doc! { "_id": order_id.to_string(), "outbox.head": bounded(sequence) };
+        let wait = doc! { "outbox.state": "busy", "outbox.busy_until": date(again) };
+        let change = doc! { "$inc": { "outbox.attempts": 1_i64 }, "$set": wait };
+        self.change("note a failed delivery", ORDERS, filter, change).await.map(|_| ())
+    }
+
+    async fn stuck_outbox(&self, attempts: u32, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+        let heads = self.heads("find stuck events", stuck(attempts, limit)).await?;
+        self.messages(&heads, 1).await
+    }
+
+    async fn outbox_len(&self) -> Result<u64, StoreError> {
+        let mut waiting = 0_u64;
+        for state in ["free", "busy"] {
+            let found =
+                self.sum("count waiting events", ORDERS, lengths(state), &format!("outbox_{state}")).await?;
+            waiting = waiting.saturating_add(found);
+        }
+        Ok(waiting)
+    }
+}
+
+/// The oldest heads that nobody has claimed.
+pub(super) fn free(orders: u32) -> Question {
+    heads(doc! { "outbox.state": "free" })
+        .walks("outbox_free", doc! { "outbox.at": 1, "_id": 1 })
+        .limit(orders)
+}
+
+/// The oldest heads whose wait is over. They were claimed by somebody who died, or failed: there are few.
+pub(super) fn waited(now: Timestamp, orders: u32) -> Question {
+    heads(doc! { "outbox.state": "busy", "outbox.busy_until": { "$lte": date(now) } })
+        .walks("outbox_busy", doc! { "outbox.at": 1, "_id": 1 })
+        .limit(orders)
+}
+
+/// The oldest heads that have failed so often.
+pub(super) fn stuck(attempts: u32, limit: u32) -> Question {
+    heads(doc! { "outbox.attempts": { "$gte": i64::from(attempts.max(1)) } })
+        .walks("outbox_failing", doc! { "outbox.at": 1, "_id": 1 })
+        .limit(limit)
+}
+
+fn heads(filter: Document) -> Question {
+    Question::new(ORDERS, filter).fields(doc! { "outbox": 1 })
+}
+
+/// How many events wait of the orders in a state.
+fn lengths(state: &str) -> [Document; 2] {
+    let length = doc! { "$add": [{ "$subtract": ["$last_sequence", "$outbox.head"] }, 1] };
+    [doc! { "$match": { "outbox.state": state } }, doc! { "$group": { "_id": 1, "sum": { "$sum": length } } }]
+}
+
+/// A sequence number to compare with: one that can't be stored is beyond all that are.
+fn bounded(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+/// The first event of an order that waits.
+#[derive(Debug)]
+struct Head {
+    order_id: Uuid,
+    sequence: i64,
+    attempts: u32,
+    at: Timestamp,
+}
+
+impl Head {
+    fn read(order: &Document) -> Result<Self, StoreError> {
+        let outbox = inner(ORDERS, order, "outbox")?;
+        let attempts = u32::try_from(number(ORDERS, outbox, "attempts")?);
+        Ok(Self {
+            order_id: parsed(ORDERS, order, "_id")?,
+            sequence: number(ORDERS, outbox, "head")?,
+            attempts: attempts.map_err(|source| corrupt(ORDERS, source))?,
+            at: instant(ORDERS, outbox, "at")?,
+        })
+    }
+}
+
+impl MongoStore {
+    async fn heads(&self, context: &'static str, question: Question) -> Result<Vec<Head>, StoreError> {
+        self.all(context, question).await?.iter().map(Head::read).collect()
+    }
+
+    /// Claims what nobody else has claimed meanwhile. A mark of this claim tells what that is; and it is read after the claim,
+    /// so that a head which has moved meanwhile is there.
+    async fn claim(&self, found: &[Head], now: Timestamp, until: Timestamp) -> Result<Vec<Head>, StoreError> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<String> = found.iter().map(|head| head.order_id.to_string()).collect();
+        let mark = ObjectId::new();
+        let is_over = doc! { "outbox.state": "busy", "outbox.busy_until": { "$lte": date(now) } };
+        let filter = doc! { "_id": { "$in": &ids }, "$or": [{ "outbox.state": "free" }, is_over] };
+        let claim =
+            doc! { "outbox.state": "busy", "outbox.busy_until": date(until), "outbox.claimed_by": mark };
+        self.change_all("claim events", ORDERS, filter, doc! { "$set": claim }).await?;
+        let claimed = heads(doc! { "_id": { "$in": ids }, "outbox.claimed_by": mark });
+        let mut claimed = self.heads("read claimed events", claimed).await?;
+        claimed.sort_unstable_by_key(|head| (head.at, head.order_id));
+        Ok(claimed)
+    }
+
+    /// The heads with what is behind them, at most so many of each. Events never change, so that this needs no transaction.
+    async fn messages(&self, heads: &[Head], most: i64) -> Result<Vec<OutboxMessage>, StoreError> {
+        if heads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let events = self.all("read events", events(heads, most)).await?;
+        let mut of_orders: HashMap<Uuid, Vec<EventRecord>> = HashMap::new();
+        for event in events {
+            let order: Uuid = parsed(EVENTS, inner(EVENTS, &event, "_id")?, "order_id")?;
+            of_orders.entry(order).or_default().push(body(EVENTS, event)?);
+        }
+        let mut messages = Vec::new();
+        for head in heads {
+            for record in of_orders.remove(&head.order_id).unwrap_or_default() {
+                let is_head = i64::try_from(record.sequence) == Ok(head.sequence);
+                messages.push(OutboxMessage::new(record, if is_head { head.attempts } else { 0 }));
+            }
+        }
+        Ok(messages)
+    }
+}
+
+/// The events of orders from their heads on. Those of one order come in their sequence.
+fn events(heads: &[Head], most: i64) -> Question {
+    let ranges: Vec<Bson> = heads
+        .iter()
+        .map(|head| {
+            let id = |sequence: i64| doc! { "order_id": head.order_id.to_string(), "sequence": sequence };
+            let (from, to) = (id(head.sequence), id(head.sequence.saturating_add(most)));
+            Bson::from(doc! { "_id": { "$gte": from, "$lt": to } })
+        })
+        .collect();
+    Question::new(EVENTS, doc! { "$or": ranges }).walks("_id_", doc! { "_id": 1 })
+}

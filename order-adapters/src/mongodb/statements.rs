@@ -1,0 +1,338 @@
+//! The commands that apply write-sets.
+//!
+//! Every guard is in a write: in its condition, so that it changes as many documents as it must, or in a unique index. What is
+//! wanted by everybody comes first: a transaction that meets another one there is ended at once, before it has done any work.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ::mongodb::bson::raw::{CStr, cstr};
+use ::mongodb::bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
+use order_core::inventory::{MAX_UNITS, StockKey};
+use uuid::Uuid;
+
+use super::documents::{
+    self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, STOCK, WRITE_SETS, event_id, request_id, stock_id,
+};
+use super::values::Rows;
+use crate::group_commit::{Sum, Sums};
+
+/// The most bytes of documents in one command; a message may have 48 MB.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// A command, and how many documents it must write.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) command: RawDocumentBuf,
+    pub(super) expected: i64,
+}
+
+/// The commands that apply write-sets, no two of which touch the same thing. `sums` are those of their stock changes.
+pub(super) fn apply(sets: &[&Rows], sums: &Sums<'_>, now: DateTime) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    change_stock(&mut statements, sums);
+    note_write_sets(&mut statements, sets, now);
+    put_requests(&mut statements, sets, now);
+    read(&mut statements, CARTS, sets.iter().flat_map(|set| &set.read_carts));
+    read(&mut statements, ORDERS, sets.iter().flat_map(|set| &set.read_orders));
+    put_carts(&mut statements, sets);
+    put_orders(&mut statements, sets);
+    add_events(&mut statements, sets);
+    put_reservations(&mut statements, sets);
+    statements
+}
+
+/// A command for many documents.
+#[derive(Debug)]
+struct Many {
+    name: &'static CStr,
+    collection: &'static str,
+    list: &'static CStr,
+    parts: Vec<RawDocumentBuf>,
+    /// Whether each of them must find its document; else none may.
+    must_write: bool,
+}
+
+impl Many {
+    fn updates(collection: &'static str) -> Self {
+        Self {
+            name: cstr!("update"),
+            collection,
+            list: cstr!("updates"),
+            parts: Vec::new(),
+            must_write: true,
+        }
+    }
+
+    fn inserts(collection: &'static str) -> Self {
+        Self {
+            name: cstr!("insert"),
+            collection,
+            list: cstr!("documents"),
+            parts: Vec::new(),
+            must_write: true,
+        }
+    }
+
+    fn deletes(collection: &'static str) -> Self {
+        Self {
+            name: cstr!("delete"),
+            collection,
+            list: cstr!("deletes"),
+            parts: Vec::new(),
+            must_write: true,
+        }
+    }
+
+    /// An update of the one document that fits.
+    fn update(&mut self, filter: RawDocumentBuf, change: impl Into<RawBson>) {
+        let mut part = rawdoc! { "q": filter };
+        part.append(cstr!("u"), change.into());
+        self.parts.push(part);
+    }
+
+    /// As few commands as their sizes allow.
+    fn into_statements(self, statements: &mut Vec<Statement>) {
+        let mut left = self.parts.into_iter().peekable();
+        while left.peek().is_some() {
+            let (mut list, mut bytes, mut expected) = (RawArrayBuf::new(), 0_usize, 0_i64);
+            while let Some(part) =
+                left.next_if(|part| bytes == 0 || bytes.saturating_add(part.as_bytes().len()) <= MAX_BYTES)
+            {
+                bytes = bytes.saturating_add(part.as_bytes().len());
+                expected = expected.saturating_add(i64::from(self.must_write));
+                list.push(part);
+            }
+            let mut command = RawDocumentBuf::new();
+            command.append(self.name, self.collection);
+            command.append(self.list, list);
+            statements.push(Statement { command, expected });
+        }
+    }
+}
+
+/// All levels in the order of their keys; before them, empty shelves for what may be put on new ones.
+fn change_stock(statements: &mut Vec<Statement>, sums: &Sums<'_>) {
+    let mut shelves = Many::updates(STOCK);
+    for (key, _) in sums.iter().filter(|(_, sum)| sum.may_be_new) {
+        let empty = rawdoc! { "$setOnInsert": { "on_hand": 0_i64, "reserved": 0_i64, "sold": 0_i64 } };
+        shelves.parts.push(rawdoc! { "q": { "_id": stock_id(key) }, "u": empty, "upsert": true });
+    }
+    shelves.into_statements(statements);
+    let mut levels = Many::updates(STOCK);
+    for (key, sum) in sums {
+        let change =
+            rawdoc! { "$inc": { "on_hand": sum.on_hand, "reserved": sum.reserved, "sold": sum.sold } };
+        levels.update(fitting(key, sum), change);
+    }
+    levels.into_statements(statements);
+}
+
+/// The level of a key, if the sum fits it. No side of a comparison can leave the range of its numbers.
+fn fitting(key: &StockKey, sum: &Sum) -> RawDocumentBuf {
+    let least = |bound: i64| 0_i64.saturating_sub(bound);
+    let mut filter = rawdoc! {
+        "_id": stock_id(key),
+        "reserved": { "$gte": least(sum.least_reserved) },
+        "sold": { "$gte": least(sum.least_sold), "$lte": i64::MAX.saturating_sub(sum.most_sold) },
+        "$expr": { "$gte": [{ "$subtract": ["$on_hand", "$reserved"] }, least(sum.least_available)] },
+    };
+    let mut on_hand = rawdoc! { "$lte": MAX_UNITS.saturating_sub(sum.most_on_hand) };
+    if let Some(counted) = sum.if_on_hand {
+        on_hand.append(cstr!("$eq"), counted);
+    }
+    filter.append(cstr!("on_hand"), on_hand);
+    filter
+}
+
+fn note_write_sets(statements: &mut Vec<Statement>, sets: &[&Rows], now: DateTime) {
+    let mut inserts = Many::inserts(WRITE_SETS);
+    for set in sets {
+        inserts.parts.push(rawdoc! {
+            "_id": set.id.to_string(), "at": DateTime::from_millis(set.at), "stored_at": now,
+        });
+    }
+    inserts.into_statements(statements);
+}
+
+fn put_requests(statements: &mut Vec<Statement>, sets: &[&Rows], now: DateTime) {
+    let mut inserts = Many::inserts(IDEMPOTENCY);
+    let mut updates = Many::updates(IDEMPOTENCY);
+    for request in sets.iter().filter_map(|set| set.request.as_ref()) {
+        let document = documents::request(request, now);
+        if request.is_new {
+            inserts.parts.push(document);
+        } else {
+            let id = request_id(&request.scope, &request.key);
+            let open = rawdoc! { "_id": id, "answered_version": { "$exists": false } };
+            updates.update(open, document);
+        }
+    }
+    updates.into_statements(statements);
+    inserts.into_statements(statements);
+}
+
+/// Carts that free their owner come first, so that another one may take them in the same commit.
+fn put_carts(statements: &mut Vec<Statement>, sets: &[&Rows]) {
+    let mut deletes = Many::deletes(CARTS);
+    for (id, version) in sets.iter().flat_map(|set| &set.removed_carts) {
+        // What is not there can't be removed, whatever its version would be.
+        let filter = rawdoc! { "_id": id.to_string(), "version": *version };
+        deletes.parts.push(rawdoc! { "q": filter, "limit": 1_i32 });
+    }
+    deletes.into_statements(statements);
+    let mut closed = Many::updates(CARTS);
+    let mut open = Many::updates(CARTS);
+    let mut new = Many::inserts(CARTS);
+    for cart in sets.iter().flat_map(|set| &set.carts) {
+        let document = documents::cart(cart);
+        if cart.expected == 0 {
+            new.parts.push(document);
+            continue;
+        }
+        let same = rawdoc! { "_id": cart.id.to_string(), "version": cart.expected };
+        let updates = if cart.is_open { &mut open } else { &mut closed };
+        updates.update(same, document);
+    }
+    closed.into_statements(statements);
+    open.into_statements(statements);
+    new.into_statements(statements);
+}
+
+/// What was only read is written as well, so that nobody else can change it in the same moment; and what was not there must not
+/// be there.
+fn read<'a>(
+    statements: &mut Vec<Statement>,
+    collection: &'static str,
+    read: impl Iterator<Item = &'a (Uuid, i64)>,
+) {
+    let mut present = Many::updates(collection);
+    let mut absent = Many { must_write: false, ..Many::updates(collection) };
+    for (id, version) in read {
+        let noted = rawdoc! { "$inc": { "times_read": 1_i64 } };
+        if *version > 0 {
+            present.update(rawdoc! { "_id": id.to_string(), "version": *version }, noted);
+        } else {
+            absent.update(rawdoc! { "_id": id.to_string() }, noted);
+        }
+    }
+    present.into_statements(statements);
+    absent.into_statements(statements);
+}
+
+/// The events of an order in a group of write-sets.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// The sequence number of the first one.
+    first: i64,
+    /// When it happened.
+    at: i64,
+    /// The sequence number of the last one.
+    last: i64,
+    /// Whether each follows the one before it.
+    has_gap: bool,
+}
+
+impl Span {
+    /// The number that the last event before these must have; none has that of a gap.
+    fn before(&self) -> i64 {
+        if self.has_gap { -1 } else { self.first.saturating_sub(1) }
+    }
+}
+
+fn put_orders(statements: &mut Vec<Statement>, sets: &[&Rows]) {
+    let mut spans: BTreeMap<Uuid, Span> = BTreeMap::new();
+    for event in sets.iter().flat_map(|set| &set.events) {
+        let Some(span) = spans.get_mut(&event.order) else {
+            let span = Span { first: event.sequence, at: event.at, last: event.sequence, has_gap: false };
+            spans.insert(event.order, span);
+            continue;
+        };
+        span.has_gap = span.has_gap || event.sequence != span.last.saturating_add(1);
+        span.last = event.sequence;
+    }
+    let mut payments: HashMap<Uuid, Vec<_>> = HashMap::new();
+    for payment in sets.iter().flat_map(|set| &set.payments) {
+        payments.entry(payment.order).or_default().push(payment);
+    }
+    let mut new = Many::inserts(ORDERS);
+    let mut updates = Many::updates(ORDERS);
+    for order in sets.iter().flat_map(|set| &set.orders) {
+        let span = spans.get(&order.id).copied();
+        let of_order = payments.get(&order.id).map_or(&[][..], Vec::as_slice);
+        let document = documents::order(order, of_order);
+        if order.expected == 0 {
+            // What does not begin at one is left, and will find no order to follow on.
+            let span = span.filter(|span| span.before() == 0);
+            if span.is_some() {
+                spans.remove(&order.id);
+            }
+            let last = span.map_or(0, |span| span.last);
+            new.parts.push(documents::with_history(document, last, span.as_ref().map(waiting)));
+        } else {
+            let mut same = rawdoc! { "_id": order.id.to_string(), "version": order.expected };
+            let mut kept = rawdoc! { "last_sequence": "$last_sequence", "outbox": "$outbox" };
+            if let Some(span) = span {
+                spans.remove(&order.id);
+                same.append(cstr!("last_sequence"), span.before());
+                kept = behind(&span);
+            }
+            updates.update(same, replaced(document, kept));
+        }
+    }
+    for (order, span) in spans {
+        let same = rawdoc! { "_id": order.to_string(), "last_sequence": span.before() };
+        updates.update(same, pipeline(rawdoc! { "$set": behind(&span) }));
+    }
+    updates.into_statements(statements);
+    new.into_statements(statements);
+}
+
+/// The outbox of an order whose first undelivered event is the first one of these.
+fn waiting(span: &Span) -> RawDocumentBuf {
+    documents::waiting(span.first, DateTime::from_millis(span.at))
+}
+
+/// What new events change: they wait behind those that wait already.
+fn behind(span: &Span) -> RawDocumentBuf {
+    rawdoc! {
+        "last_sequence": { "$literal": span.last },
+        "outbox": { "$ifNull": ["$outbox", { "$literal": waiting(span) }] },
+    }
+}
+
+/// A document in the place of the stored one, with some of its fields kept.
+fn replaced(document: RawDocumentBuf, kept: RawDocumentBuf) -> RawArrayBuf {
+    pipeline(rawdoc! { "$replaceWith": { "$mergeObjects": [{ "$literal": document }, kept] } })
+}
+
+fn pipeline(stage: RawDocumentBuf) -> RawArrayBuf {
+    let mut pipeline = RawArrayBuf::new();
+    pipeline.push(stage);
+    pipeline
+}
+
+fn add_events(statements: &mut Vec<Statement>, sets: &[&Rows]) {
+    let mut inserts = Many::inserts(EVENTS);
+    for event in sets.iter().flat_map(|set| &set.events) {
+        inserts.parts.push(rawdoc! {
+            "_id": event_id(event.order, event.sequence), "at": DateTime::from_millis(event.at),
+            "name": event.name, "body": event.body.clone(),
+        });
+    }
+    inserts.into_statements(statements);
+}
+
+fn put_reservations(statements: &mut Vec<Statement>, sets: &[&Rows]) {
+    let mut new = Many::inserts(RESERVATIONS);
+    let mut updates = Many::updates(RESERVATIONS);
+    for hold in sets.iter().flat_map(|set| &set.holds) {
+        let document = documents::reservation(hold);
+        if hold.is_new {
+            new.parts.push(document);
+        } else {
+            updates.update(rawdoc! { "_id": hold.id.to_string(), "status": "active" }, document);
+        }
+    }
+    updates.into_statements(statements);
+    new.into_statements(statements);
+}
