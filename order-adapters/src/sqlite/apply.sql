@@ -2,8 +2,8 @@
 -- it, or nothing: what breaks a constraint, or finds a guard broken, takes everything back. View and trigger belong to the
 -- writing connection and are not in the file.
 --
--- A row has room for one cart, one order and one reservation; a write-set with more of a kind has more rows. Lists are JSON
--- arrays, ids in them hexadecimal. What is not there is NULL.
+-- A row has room for one cart, one order and one reservation; a write-set with more of a kind has more rows, and so has one with
+-- what must be there or goes. Lists are JSON arrays, ids in them hexadecimal. What is not there is NULL.
 
 CREATE TEMP VIEW apply AS SELECT
     NULL AS id, NULL AS at,
@@ -20,7 +20,7 @@ CREATE TEMP VIEW apply AS SELECT
     NULL AS order_due, NULL AS order_sellers, NULL AS order_search, NULL AS order_body,
     -- The order's: a list of [id, provider, reference, captured, refunded, refunding].
     NULL AS payments,
-    -- A list of [order, sequence, at, name, body].
+    -- A list of [order, sequence, at, name, body], the body as a text.
     NULL AS events,
     NULL AS hold_is_new, NULL AS hold_id, NULL AS hold_order, NULL AS hold_status, NULL AS hold_expires,
     NULL AS hold_products, NULL AS hold_body,
@@ -29,7 +29,8 @@ CREATE TEMP VIEW apply AS SELECT
     -- That a level may hold.
     NULL AS most_units;
 
-CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply BEGIN
+CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply
+WHEN coalesce(NEW.unchanged_carts, NEW.unchanged_orders, NEW.removed_carts) IS NULL BEGIN
     INSERT INTO write_sets (id, at) SELECT NEW.id, NEW.at WHERE NEW.id IS NOT NULL;
 
     INSERT INTO idempotency (scope, key, fingerprint, subject, answered_version, created_at)
@@ -41,13 +42,6 @@ CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply BEGIN
     WHERE NEW.request_is_new = 0 AND scope = NEW.request_scope AND key = NEW.request_key AND answered_version IS NULL;
     SELECT RAISE(ABORT, 'request') WHERE NEW.request_is_new = 0 AND changes() <> 1;
 
-    SELECT RAISE(ABORT, 'cart') FROM json_each(NEW.unchanged_carts)
-    WHERE coalesce((SELECT version FROM carts WHERE id = unhex(value ->> 0)), 0) <> value ->> 1;
-    SELECT RAISE(ABORT, 'order') FROM json_each(NEW.unchanged_orders)
-    WHERE coalesce((SELECT version FROM orders WHERE id = unhex(value ->> 0)), 0) <> value ->> 1;
-
-    DELETE FROM carts WHERE (id, version) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(NEW.removed_carts));
-    SELECT RAISE(ABORT, 'cart') WHERE changes() <> json_array_length(NEW.removed_carts);
     UPDATE carts SET owner_key = NEW.cart_owner, status = NEW.cart_status, version = NEW.cart_version,
         expires_at = NEW.cart_expires, body = NEW.cart_body
     WHERE NEW.cart_expected > 0 AND id = NEW.cart_id AND version = NEW.cart_expected;
@@ -55,6 +49,10 @@ CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply BEGIN
     INSERT INTO carts (id, owner_key, status, version, expires_at, body)
     SELECT NEW.cart_id, NEW.cart_owner, NEW.cart_status, NEW.cart_version, NEW.cart_expires, NEW.cart_body
     WHERE NEW.cart_expected = 0;
+
+    -- Most rows are a cart alone, and what is not run costs nothing.
+    SELECT RAISE(IGNORE)
+    WHERE NEW.order_id IS NULL AND NEW.events IS NULL AND NEW.hold_id IS NULL AND NEW.stock IS NULL;
 
     UPDATE orders SET number = NEW.order_number, customer_id = NEW.order_customer, cart_id = NEW.order_cart,
         status = NEW.order_status, version = NEW.order_version, currency = NEW.order_currency,
@@ -77,7 +75,7 @@ CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply BEGIN
 
     -- They wait in the outbox by a trigger of the schema. The limit keeps an event from being written out for each column.
     INSERT INTO events (order_id, sequence, at, name, body)
-    SELECT unhex(event ->> 0), event ->> 1, event ->> 2, event ->> 3, event -> 4
+    SELECT unhex(event ->> 0), event ->> 1, event ->> 2, event ->> 3, event ->> 4
     FROM (SELECT value AS event FROM json_each(NEW.events) LIMIT -1);
 
     UPDATE reservations SET order_id = NEW.hold_order, status = NEW.hold_status, expires_at = NEW.hold_expires,
@@ -105,4 +103,16 @@ CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply BEGIN
         AND stock.sold + c.sold >= 0 AND typeof(stock.sold + c.sold) = 'integer'
         AND (c.if_on_hand IS NULL OR stock.on_hand = c.if_on_hand);
     SELECT RAISE(ABORT, 'short of stock') WHERE changes() <> json_array_length(NEW.stock);
+END;
+
+-- What must be there, and what goes: a row of its own, which comes before the others.
+CREATE TEMP TRIGGER apply_before INSTEAD OF INSERT ON apply
+WHEN coalesce(NEW.unchanged_carts, NEW.unchanged_orders, NEW.removed_carts) IS NOT NULL BEGIN
+    SELECT RAISE(ABORT, 'cart') FROM json_each(NEW.unchanged_carts)
+    WHERE coalesce((SELECT version FROM carts WHERE id = unhex(value ->> 0)), 0) <> value ->> 1;
+    SELECT RAISE(ABORT, 'order') FROM json_each(NEW.unchanged_orders)
+    WHERE coalesce((SELECT version FROM orders WHERE id = unhex(value ->> 0)), 0) <> value ->> 1;
+
+    DELETE FROM carts WHERE (id, version) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(NEW.removed_carts));
+    SELECT RAISE(ABORT, 'cart') WHERE changes() <> json_array_length(NEW.removed_carts);
 END;

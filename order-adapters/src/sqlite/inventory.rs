@@ -16,7 +16,7 @@ impl StockRepository for SqliteStore {
             "SELECT product_id, location, on_hand, reserved, sold FROM stock
              WHERE product_id IN (SELECT value FROM json_each(?)) ORDER BY product_id, location",
         );
-        let rows = self.all("read stock levels", query.bind(json(&products)?)).await?;
+        let rows = self.few("read stock levels", query.bind(json(&products)?)).await?;
         rows.iter().map(level).collect()
     }
 }

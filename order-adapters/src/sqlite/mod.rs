@@ -46,13 +46,14 @@ use order_core::StoreError;
 use order_core::store::{Retention, StoreHealth};
 use order_core::time::Timestamp;
 use sqlx::SqlitePool;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 
 pub use open::{OpenError, SqliteBuilder, Synchronous};
 
 use statement::Statement;
 use values::failed;
-use writer::Writer;
+use writer::{Idle, Writer};
 
 /// A store in an SQLite file. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
@@ -64,34 +65,58 @@ pub struct SqliteStore {
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
+/// A connection to read on.
+enum Reading<'a> {
+    Writers(Idle<'a>),
+    Own(PoolConnection<Sqlite>),
+}
+
+impl Reading<'_> {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Writers(connection) => connection,
+            Self::Own(connection) => connection,
+        }
+    }
+}
+
 impl SqliteStore {
-    /// What is found by its key.
+    /// A connection for what takes no time: the writer's, if nobody writes.
+    async fn at_hand(&self) -> Result<Reading<'_>, sqlx::Error> {
+        match self.writer.idle() {
+            Some(connection) => Ok(Reading::Writers(connection)),
+            None => self.apart().await,
+        }
+    }
+
+    /// A connection that nobody who writes waits for, unless the store is in memory.
+    async fn apart(&self) -> Result<Reading<'_>, sqlx::Error> {
+        match &self.readers {
+            Some(readers) => readers.acquire().await.map(Reading::Own),
+            None => self.writer.connection().await.map(Reading::Writers),
+        }
+    }
+
+    /// A row that is found by its key.
     async fn optional(
         &self,
         context: &'static str,
         query: Query<'_>,
     ) -> Result<Option<SqliteRow>, StoreError> {
-        let found = match (self.writer.idle(), &self.readers) {
-            (Some(mut connection), _) => query.fetch_optional(&mut **connection).await,
-            (None, Some(readers)) => query.fetch_optional(readers).await,
-            (None, None) => match self.writer.connection().await {
-                Ok(mut connection) => query.fetch_optional(&mut **connection).await,
-                Err(error) => Err(error),
-            },
-        };
-        found.map_err(|error| failed(context, error))
+        let read = async { query.fetch_optional(self.at_hand().await?.connection()).await };
+        read.await.map_err(|error| failed(context, error))
     }
 
-    /// All that is found, on a connection that nobody who writes waits for.
+    /// A few rows that are found by their keys.
+    async fn few(&self, context: &'static str, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+        let read = async { query.fetch_all(self.at_hand().await?.connection()).await };
+        read.await.map_err(|error| failed(context, error))
+    }
+
+    /// All that is found.
     async fn all(&self, context: &'static str, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-        let found = match &self.readers {
-            Some(readers) => query.fetch_all(readers).await,
-            None => match self.writer.connection().await {
-                Ok(mut connection) => query.fetch_all(&mut **connection).await,
-                Err(error) => Err(error),
-            },
-        };
-        found.map_err(|error| failed(context, error))
+        let read = async { query.fetch_all(self.apart().await?.connection()).await };
+        read.await.map_err(|error| failed(context, error))
     }
 }
 

@@ -19,6 +19,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many connections read at once. More are of no use to one disk.
 const READERS: u32 = 4;
 
+/// How many pages the log has before they are brought into the file, 16 MB: a page that changes often is brought there once, and
+/// there are few flushes besides those of commits.
+const CHECKPOINT: &str = "4000";
+
+/// How much of the file a connection keeps in memory, in KiB below zero: 16 MB.
+const CACHE: &str = "-16384";
+
 /// How many statements a connection keeps compiled: all of them, in all their combinations that matter.
 const STATEMENTS: usize = 256;
 
@@ -199,6 +206,8 @@ impl SqliteBuilder {
         Ok(options
             .create_if_missing(true)
             .pragma("temp_store", "MEMORY")
+            .pragma("wal_autocheckpoint", CHECKPOINT)
+            .pragma("cache_size", CACHE)
             .foreign_keys(true)
             .busy_timeout(self.busy_timeout)
             .synchronous(synchronous)

@@ -99,7 +99,7 @@ async fn a_write_set_finds_its_rows_by_key() {
     }
 }
 
-/// The statements of a trigger with parameters in place of its row.
+/// The statements of triggers with parameters in place of its row.
 fn alone(trigger: &str) -> Vec<String> {
     let (_, body) = trigger.split_once(" BEGIN\n").unwrap();
     let lines = body.lines().filter(|line| !line.trim_start().starts_with("--"));
@@ -110,6 +110,9 @@ fn alone(trigger: &str) -> Vec<String> {
     while let Some((before, after)) = text.split_once("RAISE(") {
         text = format!("{before}1{}", after.split_once(')').unwrap().1);
     }
-    let statements = text.split(';').map(|statement| statement.trim().to_owned());
+    let statements = text.split(';').map(|statement| {
+        let (_, first) = statement.split_once(" BEGIN\n").unwrap_or(("", statement));
+        first.trim().to_owned()
+    });
     statements.filter(|statement| !statement.is_empty() && statement != "END").collect()
 }
