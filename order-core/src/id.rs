@@ -141,6 +141,8 @@ uuid_id! {
     OperationId = "operation id";
     /// One parcel of an order.
     ShipmentId = "shipment id";
+    /// Something about an order's money that a person should look at.
+    FindingId = "finding id";
     /// One commit. A store that has applied it once never applies it again.
     WriteSetId = "write set id";
 }

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use order_core::conformance::GatewayHarness;
-use order_core::gateway::PaymentGateway;
+use order_core::conformance::{BooksHarness, GatewayHarness};
+use order_core::gateway::{PaymentGateway, ProviderBooks};
 use order_core::id::ProviderId;
 use order_core::memory::SimulatedGateway;
 use order_core::payment::ProviderToken;
@@ -31,6 +31,22 @@ impl GatewayHarness for Simulated {
     fn declined(&self) -> ProviderToken {
         ProviderToken::new("sim_decline").unwrap()
     }
+}
+
+#[async_trait::async_trait]
+impl BooksHarness for Simulated {
+    async fn gateway_and_books(&self) -> (Arc<dyn PaymentGateway>, Arc<dyn ProviderBooks>, ()) {
+        let provider = Arc::new(SimulatedGateway::default());
+        (provider.clone(), provider, ())
+    }
+}
+
+mod books {
+    order_core::books_conformance!(super::Simulated("sim_approve"));
+}
+
+mod books_behind_a_bad_line {
+    order_core::books_conformance!(super::Simulated("sim_timeout_after"));
 }
 
 mod approves {

@@ -101,7 +101,8 @@ fn is_urgent(order: &Order, operation: &Operation) -> bool {
         OperationStatus::Calling
         | OperationStatus::Succeeded
         | OperationStatus::Declined
-        | OperationStatus::Lapsed => false,
+        | OperationStatus::Lapsed
+        | OperationStatus::Reversed => false,
     };
     open && order.cancellation.is_some()
 }
@@ -119,7 +120,7 @@ fn retry_at(order: &Order) -> Option<Timestamp> {
     let refunds = order
         .payments
         .iter()
-        .filter(|payment| has_excess && payment.refundable().is_ok_and(crate::money::Money::is_positive))
+        .filter(|payment| has_excess && payment.returnable().is_ok_and(crate::money::Money::is_positive))
         .filter_map(|payment| again_at(payment, OperationKind::Refund));
     voids.chain(refunds).min()
 }

@@ -20,25 +20,30 @@ const MAX_QUESTIONS: u32 = 50;
 /// What a case works on.
 #[derive(Debug)]
 pub struct Till {
-    gateway: Arc<dyn PaymentGateway>,
+    pub(super) gateway: Arc<dyn PaymentGateway>,
     provider: ProviderId,
     approved: ProviderToken,
-    declined: ProviderToken,
+    pub(super) declined: ProviderToken,
     spawn: Spawn,
-    samples: Sampler,
+    pub(super) samples: Sampler,
 }
 
 impl Till {
     /// A till at a harness' gateway. Ids must be new for every run, or a provider that remembers takes them for repetitions.
     pub async fn open<H: GatewayHarness>(harness: &H, spawn: Spawn) -> (Self, H::Guard) {
         let (gateway, guard) = harness.gateway().await;
+        (Self::at(harness, gateway, spawn), guard)
+    }
+
+    /// A till at a gateway.
+    pub(super) fn at<H: GatewayHarness>(harness: &H, gateway: Arc<dyn PaymentGateway>, spawn: Spawn) -> Self {
         let (provider, approved, declined) = (harness.provider(), harness.approved(), harness.declined());
         let now = crate::time::Clock::now(&crate::time::SystemClock);
         let seed = crate::id::SystemIds.next(now).as_u64_pair().1;
-        (Self { gateway, provider, approved, declined, spawn, samples: Sampler::new(seed) }, guard)
+        Self { gateway, provider, approved, declined, spawn, samples: Sampler::new(seed) }
     }
 
-    fn order(&self, token: &ProviderToken, capture: CaptureMode, price: Money) -> Order {
+    pub(super) fn order(&self, token: &ProviderToken, capture: CaptureMode, price: Money) -> Order {
         let tender = Tender {
             method: PaymentMethod::Card,
             provider: self.provider.clone(),
@@ -51,12 +56,12 @@ impl Till {
         self.samples.place(NewOrder { tender, ..new }).1
     }
 
-    fn sale(&self, capture: CaptureMode) -> Order {
+    pub(super) fn sale(&self, capture: CaptureMode) -> Order {
         self.order(&self.approved, capture, Money::from_minor(1_000, Currency::EUR))
     }
 
     /// Carries out an instruction, and asks until the outcome is known.
-    async fn settle(&self, instruction: &Instruction) -> Answer {
+    pub(super) async fn settle(&self, instruction: &Instruction) -> Answer {
         let mut said = unless_lost(self.gateway.execute(instruction).await);
         assert_ne!(said, Answer::Absent, "Absent is only answered to a question");
         for _ in 0..MAX_QUESTIONS {
@@ -72,7 +77,7 @@ impl Till {
     }
 
     /// Carries out what an order has begun, and gives back the order after it.
-    async fn carry_out(&self, order: &Order) -> Order {
+    pub(super) async fn carry_out(&self, order: &Order) -> Order {
         let instruction = last(order);
         let said = self.settle(&instruction).await;
         assert!(succeeded(&said, instruction.amount), "{:?} {said:?}", instruction.kind);
@@ -96,7 +101,7 @@ fn unless_lost(answer: Result<Answer, GatewayError>) -> Answer {
 }
 
 /// The instruction for the last operation that was begun.
-fn last(order: &Order) -> Instruction {
+pub(super) fn last(order: &Order) -> Instruction {
     let begun = |operation: &&Operation| operation.is_live();
     let payment = &order.payments[0];
     let operation = payment.operations.iter().rfind(begun).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::race;
-use crate::gateway::PaymentGateway;
+use crate::gateway::{PaymentGateway, ProviderBooks};
 use crate::id::ProviderId;
 use crate::payment::ProviderToken;
 use crate::store::{CommitOutcome, Refusal, Store, WriteSet};
@@ -40,6 +40,13 @@ pub trait GatewayHarness: Send + Sync {
 
     /// A token whose charges and authorisations are declined.
     fn declined(&self) -> ProviderToken;
+}
+
+/// How the suite gets at a provider's gateway together with its books.
+#[async_trait]
+pub trait BooksHarness: GatewayHarness {
+    /// A gateway, and the books of the same provider.
+    async fn gateway_and_books(&self) -> (Arc<dyn PaymentGateway>, Arc<dyn ProviderBooks>, Self::Guard);
 }
 
 /// What a case works on: an empty store, and the means to do things at the same time.

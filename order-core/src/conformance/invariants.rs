@@ -216,13 +216,17 @@ impl<'a> Audit<'a> {
         self.demand(!order.payments.iter().any(under_way), order, "a call to the provider is not settled");
         self.demand(order.cancellation.is_none(), order, "the cancellation is not carried out");
         self.demand(!order.is_hold_over(self.evidence.now), order, "the hold is over, and still active");
-        let kept = order.captured()?.minus(order.refunded()?)?;
+        // What is disputed can't be given back, and what was lost is gone.
+        let tied = order.payments.iter().try_fold(Money::zero(order.currency), |sum, payment| {
+            sum.plus(payment.disputed()?)?.plus(payment.lost()?)
+        })?;
+        let kept = order.captured()?.minus(order.refunded()?)?.minus(tied)?;
         let owed = order.payable()?;
         if kept.minor() > owed.minor() {
             self.find(format!("{} ({}): {kept} is kept, {owed} is owed", order.id, order.status));
         }
         let is_off = matches!(order.status, OrderStatus::Cancelled | OrderStatus::Refunded);
-        self.demand(!is_off || kept.is_zero(), order, "money is kept for nothing");
+        self.demand(!is_off || !kept.is_positive(), order, "money is kept for nothing");
         self.demand(!is_off || !order.has_live_money(), order, "money may still come");
         let holds_stock = order.hold.as_ref().is_some_and(|hold| {
             hold.status == ReservationStatus::Active

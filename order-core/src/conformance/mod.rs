@@ -30,6 +30,9 @@
 //! # A payment gateway
 //! Implement [`GatewayHarness`] and call [`gateway_conformance!`](crate::gateway_conformance).
 //!
+//! # A provider's books
+//! Implement [`BooksHarness`] besides, and call [`books_conformance!`](crate::books_conformance).
+//!
 //! # What else is here
 //! | module | for |
 //! |---|---|
@@ -52,6 +55,7 @@ mod harness;
 mod race;
 mod store_cases;
 
+pub mod books;
 pub mod differential;
 pub mod enumeration;
 pub mod faults;
@@ -61,5 +65,5 @@ pub mod mutant;
 pub mod sample;
 pub mod store;
 
-pub use harness::{GatewayHarness, Spawn, StoreHarness, Subject};
+pub use harness::{BooksHarness, GatewayHarness, Spawn, StoreHarness, Subject};
 pub use store_cases::{Case, STORE_CASES};

@@ -7,9 +7,11 @@
 //! | [`Catalogue`] | which products there are, and what they cost |
 //! | [`Customers`] | who a customer is, and whether they may order |
 //! | [`PaymentGateway`] | a payment provider to move money, and what became of it |
+//! | [`ProviderBooks`] | a payment provider what it has in its books |
 //! | [`EventPublisher`] | somebody to hear what happened |
 //! | [`Hook`] | the host whether a step may be taken |
 
+mod books;
 mod catalogue;
 mod customers;
 mod error;
@@ -17,6 +19,7 @@ mod events;
 mod hook;
 mod payments;
 
+pub use books::{BooksPage, BooksWindow, PaymentRef, ProviderBooks};
 pub use catalogue::{Catalogue, Product};
 pub use customers::{Customer, Customers, VouchedCustomers};
 pub use error::GatewayError;

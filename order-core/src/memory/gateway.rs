@@ -6,6 +6,7 @@ use super::lock;
 use super::provider::{Provider, SimulatedAccount, action, declined};
 use crate::gateway::{GatewayError, Instruction, PaymentGateway};
 use crate::id::PaymentId;
+use crate::money::Money;
 use crate::payment::{Answer, OperationKind};
 
 /// A payment provider that is simulated: deterministic, and its books can be read.
@@ -21,13 +22,14 @@ use crate::payment::{Answer, OperationKind};
 /// | `sim_timeout_before` | the first call with each key is lost on its way; the next one is approved |
 /// | `sim_timeout_after` | everything is approved, but the answer to the first call with each key is lost |
 /// | `sim_slow` | every call, and the first question about it, is answered with [`Answer::Unknown`]; then it is approved |
+/// | `sim_wrong_amount` | charges and authorisations are approved, with one minor unit less than was asked for |
 /// | `sim_refund_decline` | everything is approved, but each payment's first refund is declined: `refund_failed` |
 /// | any other | charges and authorisations are declined: `invalid_token` |
 ///
 /// Other refusals: `amount_too_large`, `already_captured`, `already_voided`, `not_found`, `invalid_amount`, `currency_mismatch`.
 #[derive(Debug, Default)]
 pub struct SimulatedGateway {
-    provider: Mutex<Provider>,
+    pub(super) provider: Mutex<Provider>,
 }
 
 /// What a token makes the provider do.
@@ -39,6 +41,7 @@ enum Script {
     LoseCall,
     LoseAnswer,
     Slow,
+    WrongAmount,
     DeclineRefund,
 }
 
@@ -52,6 +55,7 @@ impl Script {
             ("sim_timeout_before", _) => Self::LoseCall,
             ("sim_timeout_after", _) => Self::LoseAnswer,
             ("sim_slow", _) => Self::Slow,
+            ("sim_wrong_amount", true) => Self::WrongAmount,
             ("sim_refund_decline", _) if instruction.kind == OperationKind::Refund => Self::DeclineRefund,
             ("sim_approve" | "sim_refund_decline", _) | (_, false) => Self::Approve,
             (_, true) => Self::Decline("invalid_token"),
@@ -86,6 +90,13 @@ impl SimulatedGateway {
 
 const SERVICE: &str = "simulated payments";
 
+/// The same instruction, with one minor unit less.
+fn less(instruction: &Instruction) -> Instruction {
+    let amount =
+        Money::from_minor(instruction.amount.minor().saturating_sub(1), instruction.amount.currency());
+    Instruction { amount, ..instruction.clone() }
+}
+
 #[async_trait]
 impl PaymentGateway for SimulatedGateway {
     async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
@@ -103,6 +114,7 @@ impl PaymentGateway for SimulatedGateway {
             Script::Action => (action(instruction), 0),
             Script::Slow => (Answer::Unknown, Self::SLOW),
             Script::DeclineRefund if provider.refuse_once(instruction) => (declined("refund_failed"), 0),
+            Script::WrongAmount => (provider.carry_out(&less(instruction)), 0),
             Script::Approve | Script::LoseCall | Script::LoseAnswer | Script::DeclineRefund => {
                 (provider.carry_out(instruction), 0)
             }
@@ -125,7 +137,7 @@ impl PaymentGateway for SimulatedGateway {
 mod tests {
     use super::*;
     use crate::id::{CustomerId, IdSource, OperationId, OrderId, OrderNumber, SeededIds};
-    use crate::money::{Currency, Money};
+    use crate::money::Currency;
     use crate::payment::{PaymentMethod, ProviderToken};
     use crate::time::{Clock, ManualClock};
 

@@ -6,10 +6,11 @@
 //! |---|---|
 //! | [`MemoryStore`] | a [`Store`](crate::store::Store): every guard, every index, one mutex |
 //! | [`MemoryCatalogue`] | a catalogue whose products a test can change |
-//! | [`SimulatedGateway`] | a payment provider whose tokens say what it does, and whose books can be read |
+//! | [`SimulatedGateway`] | a payment provider whose tokens say what it does, that acts on its own when told to, and whose books can be read |
 //! | [`RecordingPublisher`] | a receiver of events that keeps them |
 
 mod catalogue;
+mod dashboard;
 mod gateway;
 mod guard;
 mod outbox;

@@ -1,9 +1,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::dashboard;
 use crate::gateway::Instruction;
 use crate::id::{OperationId, OrderId, PaymentId, ProviderReference};
-use crate::money::{Money, MoneyError};
-use crate::payment::{Answer, Decline, OperationKind, PaymentAction};
+use crate::money::{Currency, Money, MoneyError};
+use crate::payment::{
+    Answer, Decline, DisputeStatus, OperationKind, PaymentAction, RefundStatus, Release, ReportedDispute,
+    ReportedRefund,
+};
 
 /// What the simulated provider has in its books for one charge or authorisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +27,12 @@ pub struct SimulatedAccount {
     pub refunded: Money,
     /// How much of what was set aside was given up.
     pub voided: Money,
+    /// Why what was not captured is not set aside any more.
+    pub released: Option<Release>,
+    /// Every refund, oldest first.
+    pub refunds: Vec<ReportedRefund>,
+    /// Every dispute, oldest first.
+    pub disputes: Vec<ReportedDispute>,
 }
 
 impl SimulatedAccount {
@@ -36,12 +46,38 @@ impl SimulatedAccount {
             captured: nothing,
             refunded: nothing,
             voided: nothing,
+            released: None,
+            refunds: Vec::new(),
+            disputes: Vec::new(),
         }
     }
 
     /// How much is set aside and neither taken nor given up.
-    fn open(&self) -> Result<Money, MoneyError> {
+    pub(super) fn open(&self) -> Result<Money, MoneyError> {
         self.authorised.minus(self.captured)?.minus(self.voided)
+    }
+
+    /// Gives money back, if there is so much that is not disputed.
+    pub(super) fn give_back(
+        &mut self,
+        reference: ProviderReference,
+        operation_id: Option<OperationId>,
+        amount: Money,
+    ) -> Result<bool, MoneyError> {
+        let disputed = self.disputes.iter().filter(|dispute| dispute.status != DisputeStatus::Won);
+        let disputed = Money::sum(amount.currency(), disputed.map(|dispute| dispute.amount))?;
+        let left = self.captured.minus(self.refunded)?.minus(disputed)?;
+        if !amount.is_positive() || amount.compare(left)?.is_gt() {
+            return Ok(false);
+        }
+        self.refunded = self.refunded.plus(amount)?;
+        self.refunds.push(ReportedRefund {
+            reference,
+            operation_id,
+            amount,
+            status: RefundStatus::Succeeded,
+        });
+        Ok(true)
     }
 }
 
@@ -64,11 +100,43 @@ pub(super) struct Provider {
     firsts: HashMap<PaymentId, OperationId>,
     lost: HashSet<OperationId>,
     refused_refunds: HashSet<PaymentId>,
+    numbers: u64,
 }
 
 impl Provider {
     pub(super) fn books(&self) -> Vec<SimulatedAccount> {
         self.accounts.values().cloned().collect()
+    }
+
+    pub(super) fn account_mut(&mut self, payment: PaymentId) -> Option<&mut SimulatedAccount> {
+        self.accounts.values_mut().find(|account| account.payment_id == payment)
+    }
+
+    pub(super) fn account(&self, first_key: OperationId) -> Option<&SimulatedAccount> {
+        self.accounts.get(&first_key)
+    }
+
+    /// The charge or authorisation that a payment began with.
+    pub(super) fn first_key(&self, payment: PaymentId) -> Option<OperationId> {
+        self.firsts.get(&payment).copied()
+    }
+
+    /// Every charge and authorisation.
+    pub(super) fn first_keys(&self) -> impl Iterator<Item = OperationId> {
+        self.firsts.values().copied()
+    }
+
+    /// A charge or authorisation that has brought nothing so far: whose, and what is said of it.
+    pub(super) fn begun(&self, first_key: OperationId) -> Option<(PaymentId, Currency, Answer)> {
+        let known = self.operations.get(&first_key)?;
+        let answer = if known.undecided > 0 { Answer::Unknown } else { known.answer.clone() };
+        Some((known.instruction.payment_id, known.instruction.amount.currency(), answer))
+    }
+
+    /// A number that was not given before.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.numbers = self.numbers.saturating_add(1);
+        self.numbers
     }
 
     /// Whether a key is new, so that its message may be lost once.
@@ -160,6 +228,7 @@ impl Provider {
                 }));
             }
             account.voided = account.voided.plus(open)?;
+            account.released = Some(Release::Voided);
             return Ok(Ok(open));
         }
         if !amount.is_positive() {
@@ -178,10 +247,10 @@ impl Provider {
             }
             account.captured = account.captured.plus(amount)?;
         } else {
-            if amount.compare(account.captured.minus(account.refunded)?)?.is_gt() {
+            let Some(name) = reference(instruction) else { return Ok(Err("not_found")) };
+            if !account.give_back(name, Some(instruction.key), amount)? {
                 return Ok(Err("amount_too_large"));
             }
-            account.refunded = account.refunded.plus(amount)?;
         }
         Ok(Ok(amount))
     }
@@ -222,7 +291,10 @@ pub(super) fn action(instruction: &Instruction) -> Answer {
     Answer::ActionRequired { action: PaymentAction::Redirect { url }, reference: reference(instruction) }
 }
 
-/// What the provider calls its object: made from the key of the charge or authorisation.
+/// What the provider calls its object: made from the key of the charge or authorisation, and of a refund from its own.
 fn reference(instruction: &Instruction) -> Option<ProviderReference> {
-    ProviderReference::new(format!("sim_{}", instruction.first_key.uuid().simple())).ok()
+    if instruction.kind == OperationKind::Refund {
+        return ProviderReference::new(format!("sim_re_{}", instruction.key.uuid().simple())).ok();
+    }
+    dashboard::reference(instruction.first_key)
 }

@@ -1,8 +1,11 @@
 use crate::error::{Error, Result};
 use crate::id::OperationId;
 use crate::inventory::ReservationStatus;
+use crate::money::Money;
 use crate::order::{Context, Draft, Order, OrderEvent, OrderPolicy, OrderStatus, settle};
-use crate::payment::{Answer, OPERATION_TABLE, Operation, OperationFact, OperationKind, OperationStatus};
+use crate::payment::{
+    Answer, Decline, OPERATION_TABLE, Operation, OperationFact, OperationKind, OperationStatus, Payment,
+};
 
 /// Takes in what a provider says about an operation: its answer to a call, to a question, or of its own accord.
 ///
@@ -22,7 +25,8 @@ pub fn answer(
     let order = draft.order();
     let (payment, operation) = order.operation(operation_id).ok_or(Error::NotFound { what: "operation" })?;
     let now = context.now;
-    let (answer, finding) = check_amount(operation, answer);
+    let (answer, claimed) = check_amount(operation, check_reference(payment, operation, answer));
+    let finding = claimed.map(|_| "amount_mismatch".to_owned());
     if OPERATION_TABLE.next(operation.status, answer.fact()).is_none() {
         return Ok(());
     }
@@ -41,22 +45,40 @@ pub fn answer(
     let look_at = match answer {
         Answer::Succeeded { .. } | Answer::Declined(_) => None,
         Answer::Unknown | Answer::Absent if operation.status == OperationStatus::Lapsed => {
-            (now < operation.started_at + Operation::WATCH).then_some(again)
+            // What never arrived is not asked about for ever; what was not answered is.
+            let is_watched = now < operation.started_at + Operation::WATCH;
+            (is_watched || answer == Answer::Unknown).then_some(again)
         }
         Answer::ActionRequired { .. } | Answer::Unknown | Answer::Absent => Some(again),
     };
-    draft.record(OrderEvent::OperationAnswered { operation_id, answer, look_at, finding }, context)?;
+    draft
+        .record(OrderEvent::OperationAnswered { operation_id, answer, look_at, finding, claimed }, context)?;
     settle(draft, policy, context)
 }
 
-fn check_amount(operation: &Operation, answer: Answer) -> (Answer, Option<String>) {
-    if let Answer::Succeeded { amount, .. } = &answer
-        && *amount != operation.amount
+/// A success of another amount than the one that was asked for is not believed; the amount is kept, for whoever looks at it.
+fn check_amount(operation: &Operation, answer: Answer) -> (Answer, Option<Money>) {
+    if let Answer::Succeeded { amount, .. } = answer
+        && amount != operation.amount
         && operation.kind != OperationKind::Void
     {
-        return (Answer::Unknown, Some("amount_mismatch".to_owned()));
+        return (Answer::Unknown, Some(amount));
     }
     (answer, None)
+}
+
+/// A success that the provider's books have told of before we knew that it is ours is booked already: this call moved nothing more.
+fn check_reference(payment: &Payment, operation: &Operation, answer: Answer) -> Answer {
+    let Answer::Succeeded { reference: Some(reference), .. } = &answer else { return answer };
+    let is_booked = payment.operations.iter().any(|other| {
+        other.kind == operation.kind
+            && !other.origin.is_engine()
+            && other.reference.as_ref() == Some(reference)
+    });
+    if is_booked {
+        return Answer::Declined(Decline::new("booked_before", "it was made at the provider, and is booked"));
+    }
+    answer
 }
 
 /// Whether an operation that never reached the provider should still be carried out.

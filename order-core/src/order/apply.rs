@@ -55,9 +55,24 @@ impl Order {
             OrderEvent::OperationResent { operation_id, claimed_until } => {
                 self.payment_of(*operation_id)?.resent(*operation_id, *claimed_until)?;
             }
-            OrderEvent::OperationAnswered { operation_id, answer, look_at, finding } => {
+            OrderEvent::OperationAnswered { operation_id, answer, look_at, finding, claimed } => {
                 let payment = self.payment_of(*operation_id)?;
-                payment.answered(*operation_id, answer, *look_at, finding.as_deref(), at)?;
+                payment.answered(*operation_id, answer, *look_at, (finding.as_deref(), *claimed), at)?;
+            }
+            OrderEvent::PaymentReported { payment_id, report } => {
+                let payment = self.payment_mut(*payment_id)?;
+                payment.reported = Some(Box::new(payment.joined(report)));
+                payment.updated_at = at;
+            }
+            OrderEvent::OperationObserved { payment_id, operation } => {
+                self.payment_mut(*payment_id)?.observed(operation, at)?;
+            }
+            OrderEvent::OperationReversed { operation_id } => {
+                self.payment_of(*operation_id)?.reversed(*operation_id, at)?;
+            }
+            OrderEvent::FindingOpened { finding } => self.finding_opened(finding),
+            OrderEvent::FindingResolved { finding_id, by, note } => {
+                self.finding_resolved(*finding_id, by, note.as_deref(), at)?;
             }
             OrderEvent::PaymentRecorded { payment_id, amount, operation_id } => {
                 self.payment_mut(*payment_id)?.recorded(*operation_id, *amount, at)?;

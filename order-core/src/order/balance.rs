@@ -6,7 +6,7 @@ use crate::id::SellerId;
 use crate::inventory::ReservationStatus;
 use crate::money::{Money, MoneyError};
 use crate::order::{LineStatus, Order, OrderLine, OrderStatus};
-use crate::payment::{OperationKind, Payment, PaymentStatus};
+use crate::payment::{Operation, OperationKind, OperationStatus, Payment, PaymentStatus};
 
 /// How far the money for an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ impl Order {
     /// What the customer owes in all: the total, less what was cancelled and what was granted back. Nothing, once the order is
     /// cancelled.
     ///
+    /// A refund that was made by hand at the provider counts towards what has to go back; what it gives beyond that, it grants.
+    ///
     /// # Errors
     /// [`MoneyError`] when what is stored mixes currencies or overflows.
     pub fn payable(&self) -> Result<Money, MoneyError> {
@@ -41,8 +43,25 @@ impl Order {
             return Ok(nothing);
         }
         let cancelled = Money::sum(self.currency, self.lines.iter().map(|line| line.cancelled_amount))?;
-        let payable = self.totals.total.minus(cancelled)?.minus(self.granted)?;
-        Ok(if payable.is_negative() { nothing } else { payable })
+        let agreed = or_nothing(self.totals.total.minus(cancelled)?.minus(self.granted)?);
+        let by_hand = self.refunded_by_hand()?;
+        if by_hand.is_zero() {
+            return Ok(agreed);
+        }
+        let by_us = self.refunded()?.minus(by_hand)?.plus(self.refunding()?)?;
+        let uncovered = or_nothing(or_nothing(self.captured()?.minus(agreed)?).minus(by_us)?);
+        Ok(or_nothing(agreed.minus(or_nothing(by_hand.minus(uncovered)?))?))
+    }
+
+    /// What was given back at the provider, without us.
+    fn refunded_by_hand(&self) -> Result<Money, MoneyError> {
+        let is_foreign = |operation: &&Operation| {
+            operation.kind == OperationKind::Refund
+                && operation.status == OperationStatus::Succeeded
+                && !operation.origin.is_engine()
+        };
+        let operations = self.payments.iter().flat_map(|payment| &payment.operations);
+        Money::sum(self.currency, operations.filter(is_foreign).map(|operation| operation.amount))
     }
 
     /// What was taken, whatever went back later.
@@ -71,6 +90,40 @@ impl Order {
             .try_fold(Money::zero(self.currency), |sum, payment| sum.plus(payment.refundable()?))
     }
 
+    /// What may still be given back, less what is disputed or lost.
+    ///
+    /// # Errors
+    /// As [`payable`](Self::payable).
+    pub fn returnable(&self) -> Result<Money, MoneyError> {
+        self.payments
+            .iter()
+            .try_fold(Money::zero(self.currency), |sum, payment| sum.plus(payment.returnable()?))
+    }
+
+    /// What an accepted order lacks: owed, and neither here, set aside, being tried, nor promised in cash. Nothing, where the order
+    /// is not accepted yet, or is over.
+    ///
+    /// # Errors
+    /// As [`payable`](Self::payable).
+    pub fn unsecured(&self) -> Result<Money, MoneyError> {
+        let nothing = Money::zero(self.currency);
+        match self.status {
+            OrderStatus::Confirmed
+            | OrderStatus::Paid
+            | OrderStatus::Processing
+            | OrderStatus::Shipped
+            | OrderStatus::Delivered => {}
+            OrderStatus::Pending | OrderStatus::Cancelled | OrderStatus::Refunded => return Ok(nothing),
+        }
+        let promised = self
+            .payments
+            .iter()
+            .filter(|payment| payment.method.is_offline())
+            .try_fold(nothing, |sum, payment| sum.plus(payment.amount.minus(payment.captured)?))?;
+        let lacking = self.outstanding()?.minus(promised)?;
+        Ok(or_nothing(lacking))
+    }
+
     /// What is set aside and not captured.
     ///
     /// # Errors
@@ -86,8 +139,8 @@ impl Order {
     /// # Errors
     /// As [`payable`](Self::payable).
     pub fn excess(&self) -> Result<Money, MoneyError> {
-        let excess = self.refundable()?.minus(self.payable()?)?;
-        Ok(if excess.is_negative() { Money::zero(self.currency) } else { excess })
+        let excess = self.returnable()?.minus(self.payable()?)?;
+        Ok(or_nothing(excess))
     }
 
     /// What the customer still has to pay, beyond what is here, set aside or being tried.
@@ -104,7 +157,7 @@ impl Order {
             })?;
         let outstanding =
             self.payable()?.minus(self.captured()?)?.plus(self.refunded()?)?.minus(under_way)?;
-        Ok(if outstanding.is_negative() { Money::zero(self.currency) } else { outstanding })
+        Ok(or_nothing(outstanding))
     }
 
     /// Whether everything the customer owes is here.
@@ -188,4 +241,8 @@ impl Order {
             sum.plus(payment.pending(OperationKind::Refund)?)
         })
     }
+}
+
+fn or_nothing(amount: Money) -> Money {
+    if amount.is_negative() { Money::zero(amount.currency()) } else { amount }
 }

@@ -184,6 +184,11 @@ fn stock_effect(event: &OrderEvent, hold: ReservationStatus) -> Option<fn(u32) -
         | OrderEvent::OperationStarted { .. }
         | OrderEvent::OperationResent { .. }
         | OrderEvent::OperationAnswered { .. }
+        | OrderEvent::PaymentReported { .. }
+        | OrderEvent::OperationObserved { .. }
+        | OrderEvent::OperationReversed { .. }
+        | OrderEvent::FindingOpened { .. }
+        | OrderEvent::FindingResolved { .. }
         | OrderEvent::PaymentRecorded { .. }
         | OrderEvent::CancellationRequested { .. }
         | OrderEvent::CancellationDropped

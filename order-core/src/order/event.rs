@@ -3,10 +3,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::fulfilment::{FulfilmentMove, Shipment};
-use crate::id::{CustomerId, LineId, OperationId, OrderId, PaymentId, SellerId};
+use crate::id::{CustomerId, FindingId, LineId, OperationId, OrderId, PaymentId, SellerId};
 use crate::money::Money;
-use crate::order::{Cancellation, Hold, Order, OrderMove};
-use crate::payment::{Answer, Operation, Payment};
+use crate::order::{Cancellation, Finding, Hold, Order, OrderMove};
+use crate::payment::{Answer, Operation, Payment, PaymentReport};
 use crate::time::Timestamp;
 
 /// Something that happened to an order. The fold of all of them is the order.
@@ -55,6 +55,42 @@ pub enum OrderEvent {
         look_at: Option<Timestamp>,
         /// Something a person should look at, e.g. `amount_mismatch`.
         finding: Option<String>,
+        /// The amount that the provider spoke of, when it was not the one that was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claimed: Option<Money>,
+    },
+    /// A provider's books said something new about a payment.
+    PaymentReported {
+        /// The payment.
+        payment_id: PaymentId,
+        /// What they said.
+        report: Box<PaymentReport>,
+    },
+    /// Something was done with a payment at its provider, without us.
+    OperationObserved {
+        /// The payment it belongs to.
+        payment_id: PaymentId,
+        /// The operation that stands for it.
+        operation: Operation,
+    },
+    /// A refund failed, though it may have succeeded before: its money is with us again.
+    OperationReversed {
+        /// The operation.
+        operation_id: OperationId,
+    },
+    /// Something was found that a person should look at.
+    FindingOpened {
+        /// What.
+        finding: Finding,
+    },
+    /// What was found is settled.
+    FindingResolved {
+        /// The finding.
+        finding_id: FindingId,
+        /// By whom. The engine itself, when the matter is no more.
+        by: Actor,
+        /// What was done about it, in words.
+        note: Option<String>,
     },
     /// Money that was taken outside of every provider was recorded.
     PaymentRecorded {
@@ -139,6 +175,11 @@ impl OrderEvent {
                 Answer::Unknown => "payment.operation_unknown",
                 Answer::Absent => "payment.operation_lapsed",
             },
+            Self::PaymentReported { .. } => "payment.reported",
+            Self::OperationObserved { .. } => "payment.operation_observed",
+            Self::OperationReversed { .. } => "payment.operation_reversed",
+            Self::FindingOpened { .. } => "finding.opened",
+            Self::FindingResolved { .. } => "finding.resolved",
             Self::PaymentRecorded { .. } => "payment.recorded",
             Self::HoldConfirmed => "stock.confirmed",
             Self::HoldReleased => "stock.released",

@@ -10,6 +10,8 @@
 //! | `place` | a new order |
 //! | `pay` | paying, capturing, giving up, giving back |
 //! | `answer` | what a provider's answer means for the order |
+//! | `observe` | what a provider's books mean for it |
+//! | `finding` | what a person should look at, and what they say about it |
 //! | `cancel` | cancelling, wholly or in part; expiry |
 //! | `fulfil` | taking up, shipping, delivering |
 //! | `settle` | what follows from all of it |
@@ -22,9 +24,11 @@ mod balance;
 mod cancel;
 mod draft;
 mod event;
+pub(crate) mod finding;
 mod fulfil;
 mod model;
 mod number;
+pub(crate) mod observe;
 mod pay;
 mod place;
 mod policy;
@@ -36,11 +40,13 @@ pub use balance::OrderPaymentStatus;
 pub use cancel::{Units, cancel, expire};
 pub use draft::{Context, Draft};
 pub use event::{Actor, CancelledUnits, EventRecord, OrderEvent};
+pub use finding::{Finding, FindingKind, FindingStatus, Resolution, resolve};
 pub use fulfil::{MAX_TRACKING, deliver, process, ship};
 pub use model::{CancelCause, Cancellation, Contact, Hold, LineStatus, Order, OrderLine, OrderTimestamps};
 pub use number::{NumberStrategy, RandomNumbers};
+pub use observe::observe;
 pub use pay::{Tender, capture, pay, record_payment, refund, void};
 pub use place::{NewLine, NewOrder, totals_add_up};
-pub use policy::{LatePayment, OrderPolicy};
+pub use policy::{LatePayment, MoneyGone, OrderPolicy};
 pub use settle::settle;
 pub use status::{ORDER_TABLE, OrderMove, OrderStatus};

@@ -8,7 +8,7 @@ use crate::id::{
 };
 use crate::inventory::{ReservationLine, ReservationStatus};
 use crate::money::{Currency, Money};
-use crate::order::OrderStatus;
+use crate::order::{Finding, OrderStatus};
 use crate::payment::{Operation, Payment};
 use crate::pricing::{Adjustment, Totals};
 use crate::time::Timestamp;
@@ -45,6 +45,9 @@ pub struct Order {
     pub sellers: Vec<SellerGroup>,
     /// The money for it.
     pub payments: Vec<Payment>,
+    /// What a person should look at, or has looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The stock held for it.
     pub hold: Option<Hold>,
     /// Why and by whom it is to be cancelled, while money is still on its way.
@@ -215,6 +218,8 @@ pub enum CancelCause {
     Expired,
     /// It was paid after its stock was gone.
     SoldOut,
+    /// It was accepted, and the money that was set aside for it is gone.
+    MoneyGone,
 }
 
 /// When an order entered each status.

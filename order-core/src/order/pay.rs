@@ -186,8 +186,8 @@ pub fn refund(
 ) -> Result<()> {
     let order = draft.order();
     let left = match payment_id {
-        None => order.refundable()?,
-        Some(id) => order.payment(id).ok_or(Error::NotFound { what: "payment" })?.refundable()?,
+        None => order.returnable()?,
+        Some(id) => order.payment(id).ok_or(Error::NotFound { what: "payment" })?.returnable()?,
     };
     if !left.is_positive() {
         return Err(Error::conflict("nothing_to_refund", "nothing was taken that could be given back"));

@@ -156,6 +156,7 @@ impl NewOrder {
             shipping_address: self.shipping_address,
             sellers,
             payments: Vec::new(),
+            findings: Vec::new(),
             hold: Some(Hold::new(reservation_id, self.held, now + policy.hold)),
             cancellation: None,
             granted: nothing,

@@ -9,8 +9,8 @@ use crate::id::{PaymentId, ReservationId};
 use crate::inventory::ReservationStatus;
 use crate::money::Money;
 use crate::order::{
-    CancelCause, Cancellation, CancelledUnits, Context, Draft, Hold, LatePayment, Order, OrderEvent,
-    OrderLine, OrderMove, OrderPolicy, OrderStatus,
+    CancelCause, Cancellation, CancelledUnits, Context, Draft, Hold, LatePayment, MoneyGone, Order,
+    OrderEvent, OrderLine, OrderMove, OrderPolicy, OrderStatus, finding, observe,
 };
 use crate::payment::{Operation, OperationKind, OperationStatus, Payment};
 use crate::pricing::share_of_units;
@@ -21,13 +21,30 @@ use crate::time::Timestamp;
 /// # Errors
 /// [`Error::Money`](crate::Error::Money) when an amount leaves its bounds.
 pub fn settle(draft: &mut Draft, policy: &OrderPolicy, context: &Context<'_>) -> Result<()> {
+    observe::reconcile(draft, context)?;
     accept(draft, policy, context)?;
+    call_off(draft, policy, context)?;
     finish_cancellation(draft, context)?;
     give_up(draft, context)?;
     give_back(draft, context)?;
     follow_refunds(draft, context)?;
     follow_lines(draft, context)?;
-    follow_sellers(draft, context)
+    follow_sellers(draft, context)?;
+    finding::follow(draft, context)
+}
+
+/// An accepted order whose money is gone, and for which none is to come, is called off where the policy says so. Otherwise it
+/// stays, with a [finding](crate::order::FindingKind::MoneyGone).
+fn call_off(draft: &mut Draft, policy: &OrderPolicy, context: &Context<'_>) -> Result<()> {
+    let order = draft.order();
+    let is_open = matches!(order.status, OrderStatus::Confirmed | OrderStatus::Processing);
+    let cancels = policy.money_gone == MoneyGone::Cancel && is_open && !order.is_partly_shipped();
+    if !cancels || order.cancellation.is_some() || !order.unsecured()?.is_positive() {
+        return Ok(());
+    }
+    let reason = Some("its money is gone".to_owned());
+    let cancellation = Cancellation::new(CancelCause::MoneyGone, reason, context.now);
+    draft.record(OrderEvent::CancellationRequested { cancellation }, context)
 }
 
 /// Money that is here, or set aside, makes the order paid, or confirmed; and its stock sold.
@@ -135,13 +152,17 @@ pub(crate) fn can_void(payment: &Payment) -> bool {
 
 /// When a refused operation of a kind may be tried again, with a new key; `None` when none was refused.
 pub(crate) fn again_at(payment: &Payment, kind: OperationKind) -> Option<Timestamp> {
-    let mut refused = payment
-        .operations
-        .iter()
-        .filter(|operation| operation.kind == kind && operation.status == OperationStatus::Declined);
+    let mut refused =
+        payment.operations.iter().filter(|operation| operation.kind == kind && is_refused(operation));
     let last = refused.clone().filter_map(|operation| operation.settled_at).max()?;
     let tries = u32::try_from(refused.by_ref().count()).unwrap_or(u32::MAX);
     Some(last + Operation::ask_after(tries.saturating_add(1)))
+}
+
+/// Whether an operation of ours came to nothing in the end.
+fn is_refused(operation: &Operation) -> bool {
+    let failed = matches!(operation.status, OperationStatus::Declined | OperationStatus::Reversed);
+    failed && operation.origin.is_engine()
 }
 
 /// An order that is cancelled, or is to be, gives up what is set aside for it.
@@ -186,7 +207,7 @@ pub(crate) fn start_refunds(
     let mut left = amount;
     let mut parts: Vec<(PaymentId, Money)> = Vec::new();
     for payment in draft.order().payments.iter().filter(|payment| only.is_none_or(|id| id == payment.id)) {
-        let part = payment.refundable()?.min(left)?;
+        let part = payment.returnable()?.min(left)?;
         if part.is_positive() && again_at(payment, OperationKind::Refund).is_none_or(|at| at <= now) {
             parts.push((payment.id, part));
             left = left.minus(part)?;
@@ -215,8 +236,10 @@ fn give_cash_back(
         order.payment(payment_id).and_then(|payment| payment.operations.last()).map(|operation| operation.id);
     let Some(operation_id) = last else { return Ok(()) };
     let answer = crate::payment::Answer::Succeeded { amount, reference: None };
-    draft
-        .record(OrderEvent::OperationAnswered { operation_id, answer, look_at: None, finding: None }, context)
+    draft.record(
+        OrderEvent::OperationAnswered { operation_id, answer, look_at: None, finding: None, claimed: None },
+        context,
+    )
 }
 
 /// An order whose money has all gone back is refunded; what was not shipped of it goes back on the shelf.

@@ -24,14 +24,15 @@ impl Payment {
         id: OperationId,
         answer: &Answer,
         look_at: Option<Timestamp>,
-        finding: Option<&str>,
+        doubt: (Option<&str>, Option<Money>),
         at: Timestamp,
     ) -> Result<()> {
         let operation = self.operation_mut(id)?;
         operation.status = OPERATION_TABLE.next(operation.status, answer.fact()).ok_or(MISFIT)?;
         operation.look_at = look_at;
         operation.tries = operation.tries.saturating_add(1);
-        operation.finding = finding.map(str::to_owned);
+        operation.finding = doubt.0.map(str::to_owned);
+        operation.claimed = doubt.1.or(operation.claimed.filter(|_| operation.is_live()));
         operation.settled_at = (!operation.is_live()).then_some(at);
         let kind = operation.kind;
         match answer {
@@ -51,6 +52,34 @@ impl Payment {
             }
             if !matches!(answer, Answer::ActionRequired { .. } | Answer::Unknown) {
                 self.action = None;
+            }
+        }
+        self.updated_at = at;
+        Ok(())
+    }
+
+    /// Takes over what was done at the provider without us.
+    pub(crate) fn observed(&mut self, operation: &Operation, at: Timestamp) -> Result<()> {
+        self.operations.push(operation.clone());
+        self.updated_at = at;
+        self.succeeded(operation.kind, operation.amount, at)
+    }
+
+    /// Takes back what was believed of an operation: it failed in the end.
+    pub(crate) fn reversed(&mut self, id: OperationId, at: Timestamp) -> Result<()> {
+        let operation = self.operation_mut(id)?;
+        let had_succeeded = operation.status == OperationStatus::Succeeded;
+        operation.status = OPERATION_TABLE.next(operation.status, OperationFact::Reverse).ok_or(MISFIT)?;
+        (operation.look_at, operation.settled_at) = (None, Some(at));
+        let (kind, amount) = (operation.kind, operation.amount);
+        match kind {
+            OperationKind::Refund if had_succeeded => self.refunded = self.refunded.minus(amount)?,
+            OperationKind::Refund => {}
+            OperationKind::Charge
+            | OperationKind::Authorise
+            | OperationKind::Capture
+            | OperationKind::Void => {
+                return Err(MISFIT);
             }
         }
         self.updated_at = at;

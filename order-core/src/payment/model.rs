@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Invalid;
 use crate::id::{OperationId, PaymentId, ProviderId, ProviderReference};
 use crate::money::{Money, MoneyError};
-use crate::payment::{Operation, OperationKind, OperationStatus};
+use crate::payment::{Operation, OperationKind, OperationStatus, PaymentReport};
 use crate::time::Timestamp;
 
 /// How the customer pays.
@@ -167,6 +167,9 @@ pub struct Payment {
     pub refunded: Money,
     /// What was done with it, oldest first.
     pub operations: Vec<Operation>,
+    /// What the provider's books have said about it so far, its disputes among it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Box<PaymentReport>>,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When something was last learnt about it.
@@ -201,6 +204,7 @@ impl Payment {
             captured: nothing,
             refunded: nothing,
             operations: Vec::new(),
+            reported: None,
             created_at: now,
             updated_at: now,
         }
@@ -227,7 +231,9 @@ impl Payment {
             Some(OperationStatus::Unknown) => PaymentStatus::Unknown,
             Some(OperationStatus::AwaitingCustomer) => PaymentStatus::ActionRequired,
             Some(OperationStatus::Declined) => PaymentStatus::Declined,
-            Some(OperationStatus::Succeeded | OperationStatus::Lapsed) => PaymentStatus::Voided,
+            Some(OperationStatus::Succeeded | OperationStatus::Lapsed | OperationStatus::Reversed) => {
+                PaymentStatus::Voided
+            }
         }
     }
 

@@ -9,7 +9,8 @@ use crate::time::{Duration, Timestamp};
 status_table! {
     /// What may become of one call to a provider.
     ///
-    /// A success wins over everything that was believed before: money that moved, moved.
+    /// A success wins over everything that was believed before: money that moved, moved. Only what the provider's books say of a
+    /// refund that failed later wins over a success.
     pub const OPERATION_TABLE: "operation" = {
         /// What is known of one call to a provider.
         pub enum OperationStatus {
@@ -26,6 +27,8 @@ status_table! {
             /// The provider had not heard of it when it was asked, and it is no longer wanted. It is watched, because a
             /// request may arrive late.
             Lapsed = "lapsed",
+            /// It failed for good, though it may have succeeded before: a refund whose money came back to us.
+            Reversed = "reversed",
         }
         /// What was learnt about one call.
         pub enum OperationFact {
@@ -41,16 +44,20 @@ status_table! {
             Lapse = "lapse",
             /// It is sent again, with the same key.
             Resend = "resend",
+            /// The provider's books say that it failed, whatever was said before.
+            Reverse = "reverse",
         }
         Calling: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => Unknown,
-            Lapse => Lapsed, Resend => Calling;
+            Lapse => Lapsed, Resend => Calling, Reverse => Reversed;
         Unknown: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => Unknown,
-            Lapse => Lapsed, Resend => Calling;
+            Lapse => Lapsed, Resend => Calling, Reverse => Reversed;
         AwaitingCustomer: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => AwaitingCustomer,
             Lapse => Lapsed;
-        Lapsed: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => Lapsed, Lapse => Lapsed;
-        Declined: Succeed => Succeeded;
-        Succeeded: ;
+        Lapsed: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => Lapsed, Lapse => Lapsed,
+            Reverse => Reversed;
+        Declined: Succeed => Succeeded, Reverse => Reversed;
+        Succeeded: Reverse => Reversed;
+        Reversed: ;
     }
 }
 
@@ -69,6 +76,27 @@ pub enum OperationKind {
     Void,
     /// Give captured money back.
     Refund,
+}
+
+/// Whose doing an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Origin {
+    /// We asked for it.
+    #[default]
+    Engine,
+    /// Somebody did it at the provider, e.g. in its dashboard. The provider knows nothing of its id.
+    Provider,
+    /// An authorisation whose time was over.
+    Expiry,
+}
+
+impl Origin {
+    /// Whether we asked for it.
+    pub fn is_engine(&self) -> bool {
+        *self == Self::Engine
+    }
 }
 
 /// Why a provider refused.
@@ -138,6 +166,12 @@ pub struct Operation {
     pub decline: Option<Decline>,
     /// Something a person should look at, e.g. `amount_mismatch`.
     pub finding: Option<String>,
+    /// The amount that the provider spoke of, when it was not the one that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Money>,
+    /// Whose doing it is.
+    #[serde(default, skip_serializing_if = "Origin::is_engine")]
+    pub origin: Origin,
     /// When it was first intended.
     pub started_at: Timestamp,
     /// When its outcome was learnt.
@@ -147,7 +181,8 @@ pub struct Operation {
 impl Operation {
     /// How long a caller may take for one call before somebody else looks after it.
     pub const LEASE: Duration = Duration::seconds(60);
-    /// How long an operation that never arrived is watched, because a request may arrive late.
+    /// How long an operation that never arrived is watched, because a request may arrive late; and how long an outcome may stay
+    /// unknown before a person has to look at it.
     pub const WATCH: Duration = Duration::days(3);
 
     /// A new operation, claimed by its maker.
@@ -162,8 +197,27 @@ impl Operation {
             reference: None,
             decline: None,
             finding: None,
+            claimed: None,
+            origin: Origin::Engine,
             started_at: now,
             settled_at: None,
+        }
+    }
+
+    /// What was done at the provider without us.
+    pub(crate) fn observed(
+        id: OperationId,
+        kind: OperationKind,
+        amount: Money,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            status: OperationStatus::Succeeded,
+            look_at: None,
+            settled_at: Some(now),
+            origin,
+            ..Self::new(id, kind, amount, now)
         }
     }
 
@@ -171,7 +225,10 @@ impl Operation {
     pub fn is_live(&self) -> bool {
         match self.status {
             OperationStatus::Calling | OperationStatus::Unknown | OperationStatus::AwaitingCustomer => true,
-            OperationStatus::Succeeded | OperationStatus::Declined | OperationStatus::Lapsed => false,
+            OperationStatus::Succeeded
+            | OperationStatus::Declined
+            | OperationStatus::Lapsed
+            | OperationStatus::Reversed => false,
         }
     }
 

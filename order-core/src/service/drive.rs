@@ -1,9 +1,9 @@
 use crate::checkout::{Drive, NextStep, next_step};
 use crate::error::{Error, Result};
-use crate::gateway::Instruction;
-use crate::id::{OperationId, OrderId, WriteSetId};
-use crate::order::{Context, Draft, Order, OrderPolicy, answer, expire, settle};
-use crate::payment::Answer;
+use crate::gateway::{GatewayError, Instruction, PaymentRef};
+use crate::id::{OperationId, OrderId, PaymentId, WriteSetId};
+use crate::order::{Context, Draft, Order, OrderPolicy, answer, expire, observe, settle};
+use crate::payment::{Answer, PaymentReport};
 use crate::service::change::{finish_answer, try_again};
 use crate::service::engine::{MAX_TRIES, Parts};
 use crate::store::{IdempotencyRecord, Refusal, Unchanged, WriteSet};
@@ -14,6 +14,7 @@ const MAX_STEPS: u32 = 200;
 /// What one step makes of an order.
 enum Fact {
     Answer(OperationId, Answer),
+    Report(PaymentId, Box<PaymentReport>),
     Expiry,
     Time,
 }
@@ -143,6 +144,34 @@ impl Parts {
         Err(Error::Contended)
     }
 
+    /// Asks a provider's books about a payment, takes in what they say, and does what follows from it.
+    pub(crate) async fn observe(&self, order: Order, id: PaymentId) -> Result<Order> {
+        let payment = order.payment(id).ok_or(Error::NotFound { what: "payment" })?;
+        let Some(books) = self.books.get(&payment.provider) else {
+            let problem = format!("there are no books of {}", payment.provider);
+            return Err(GatewayError::Misused { service: "provider books", problem }.into());
+        };
+        let asked_at = self.now();
+        let Some(mut report) = books.report(&PaymentRef::new(&order, payment)).await? else {
+            return Ok(order);
+        };
+        report.as_of = Some(asked_at);
+        self.take_report(order, id, report).await
+    }
+
+    /// Takes in what a provider's books say about a payment, and does what follows from it.
+    pub(crate) async fn take_report(
+        &self,
+        order: Order,
+        id: PaymentId,
+        report: PaymentReport,
+    ) -> Result<Order> {
+        let mut drive = Drive::default();
+        let fact = Fact::Report(id, Box::new(report));
+        let order = self.take_in(order, &fact, &mut drive, &mut None, None).await?;
+        Box::pin(self.drive(order, drive, None, None)).await
+    }
+
     /// Takes the hold from an order whose time is over, without driving it further.
     pub(crate) async fn expire_order(&self, id: OrderId) -> Result<()> {
         let order = self.reload(id).await?;
@@ -154,6 +183,7 @@ impl Parts {
 fn decide(draft: &mut Draft, fact: &Fact, policy: &OrderPolicy, context: &Context<'_>) -> Result<()> {
     match fact {
         Fact::Answer(id, said) => answer(draft, *id, said.clone(), policy, context),
+        Fact::Report(id, report) => observe(draft, *id, report, policy, context),
         Fact::Expiry => expire(draft, policy, context),
         Fact::Time => settle(draft, policy, context),
     }

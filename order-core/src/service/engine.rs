@@ -2,7 +2,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Invalid, Result};
-use crate::gateway::{Catalogue, Customers, Hook, PaymentGateway, Product, Step, VouchedCustomers};
+use crate::gateway::{
+    Catalogue, Customers, Hook, PaymentGateway, Product, ProviderBooks, Step, VouchedCustomers,
+};
 use crate::id::{IdSource, LocationId, ProductId, ProviderId, SystemIds};
 use crate::order::{Actor, Context, Draft, NumberStrategy, Order, OrderPolicy, RandomNumbers};
 use crate::pricing::Pricing;
@@ -26,6 +28,7 @@ pub(crate) struct Parts {
     pub(crate) catalogue: Arc<dyn Catalogue>,
     pub(crate) customers: Arc<dyn Customers>,
     pub(crate) gateways: HashMap<ProviderId, Arc<dyn PaymentGateway>>,
+    pub(crate) books: HashMap<ProviderId, Arc<dyn ProviderBooks>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) pricing: Pricing,
@@ -43,6 +46,7 @@ impl Engine {
             catalogue: None,
             customers: Arc::new(VouchedCustomers),
             gateways: HashMap::new(),
+            books: HashMap::new(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             pricing: Pricing::default(),
@@ -101,6 +105,7 @@ pub struct EngineBuilder {
     catalogue: Option<Arc<dyn Catalogue>>,
     customers: Arc<dyn Customers>,
     gateways: HashMap<ProviderId, Arc<dyn PaymentGateway>>,
+    books: HashMap<ProviderId, Arc<dyn ProviderBooks>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     pricing: Pricing,
@@ -129,6 +134,13 @@ impl EngineBuilder {
     #[must_use]
     pub fn payment_gateway(mut self, provider: ProviderId, gateway: Arc<dyn PaymentGateway>) -> Self {
         self.gateways.insert(provider, gateway);
+        self
+    }
+
+    /// Adds a provider's books under its name, so that what happens there without us is seen.
+    #[must_use]
+    pub fn provider_books(mut self, provider: ProviderId, books: Arc<dyn ProviderBooks>) -> Self {
+        self.books.insert(provider, books);
         self
     }
 
@@ -194,6 +206,7 @@ impl EngineBuilder {
             catalogue: self.catalogue.ok_or_else(missing)?,
             customers: self.customers,
             gateways: self.gateways,
+            books: self.books,
             clock: self.clock,
             ids: self.ids,
             pricing: self.pricing,

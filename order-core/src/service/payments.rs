@@ -1,8 +1,8 @@
 use crate::checkout::Drive;
 use crate::error::{Error, Result};
-use crate::id::{OrderId, PaymentId};
+use crate::id::{FindingId, OrderId, PaymentId};
 use crate::money::Money;
-use crate::order::{self, Actor, Order, Tender};
+use crate::order::{self, Actor, Order, Resolution, Tender};
 use crate::service::change::only_staff;
 use crate::service::engine::Parts;
 use crate::service::orders::check_reason;
@@ -104,6 +104,36 @@ impl Payments<'_> {
         let policy = &self.parts.policy;
         let decide = |draft: &mut order::Draft, context: &order::Context<'_>| {
             order::refund(draft, payment, amount, reason.clone(), policy, context)
+        };
+        self.parts.change(id, request, decide).await
+    }
+
+    /// Reads the provider's books about a payment, and takes in whatever they say: also what was done there without us.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Gateway`] when the provider did not answer, or the engine was not given its books.
+    pub async fn observe(&self, id: PaymentId) -> Result<Order> {
+        let order = self.parts.store.find_order_by_payment(id).await?;
+        let order = order.ok_or(Error::NotFound { what: "payment" })?;
+        Box::pin(self.parts.observe(order, id)).await
+    }
+
+    /// Resolves a finding: somebody has looked at it, and says what was done. For the staff.
+    ///
+    /// # Errors
+    /// As [`order::resolve`].
+    pub async fn resolve(
+        &self,
+        id: OrderId,
+        finding: FindingId,
+        resolution: Resolution,
+        note: &str,
+        request: &Request,
+    ) -> Result<Done<Order>> {
+        only_staff(&request.actor)?;
+        let policy = &self.parts.policy;
+        let decide = |draft: &mut order::Draft, context: &order::Context<'_>| {
+            order::resolve(draft, finding, resolution, note, policy, context)
         };
         self.parts.change(id, request, decide).await
     }

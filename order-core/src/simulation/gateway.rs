@@ -3,9 +3,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use crate::gateway::{GatewayError, Instruction, PaymentGateway};
+use crate::gateway::{
+    BooksPage, BooksWindow, GatewayError, Instruction, PaymentGateway, PaymentRef, ProviderBooks,
+};
 use crate::memory::SimulatedGateway;
-use crate::payment::Answer;
+use crate::payment::{Answer, PaymentReport};
 use crate::simulation::{Chance, Pauses};
 use crate::time::{Clock as _, Duration, ManualClock, Timestamp};
 
@@ -100,5 +102,28 @@ impl PaymentGateway for FaultyGateway {
             return Err(GatewayError::unknown("simulated"));
         }
         self.provider.ask(instruction).await
+    }
+}
+
+/// The books of the provider behind the same network: what is read may be old when it arrives.
+#[async_trait]
+impl ProviderBooks for FaultyGateway {
+    async fn report(&self, payment: &PaymentRef) -> Result<Option<PaymentReport>, GatewayError> {
+        self.pauses.step().await;
+        if self.has_fault(50) {
+            return Err(GatewayError::unknown("simulated"));
+        }
+        let report = self.provider.report(payment).await;
+        if self.has_fault(200) {
+            let seconds = i64::try_from(self.chance.below(900)).unwrap_or(0);
+            self.pauses.until(self.clock.now() + Duration::seconds(seconds)).await;
+        }
+        self.pauses.step().await;
+        report
+    }
+
+    async fn list(&self, window: &BooksWindow, cursor: Option<&str>) -> Result<BooksPage, GatewayError> {
+        self.pauses.step().await;
+        self.provider.list(window, cursor).await
     }
 }

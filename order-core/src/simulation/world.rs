@@ -19,6 +19,7 @@ use crate::store::Store;
 use crate::time::{Clock as _, Duration, ManualClock};
 
 mod customer;
+mod provider;
 
 /// How large a world is.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +130,9 @@ pub fn run_on(settings: Settings, store: Arc<dyn Store>) -> Result<Report> {
     for _ in 0..PROCESSES {
         executor.spawn(sweep(shared.clone()));
     }
+    for _ in 0..2 {
+        executor.spawn(provider::act(shared.clone()));
+    }
     executor.spawn(crash(shared.clone()));
     executor.spawn(post(shared.clone()));
     executor.run_until(|| false);
@@ -174,7 +178,8 @@ fn build(settings: Settings, store: Arc<dyn Store>) -> Result<Shared> {
     let provider_id = ProviderId::new("simulated").map_err(|_| Error::Internal("a provider"))?;
     let engine = Engine::builder(store.clone())
         .catalogue(Arc::new(catalogue))
-        .payment_gateway(provider_id, gateway.clone())
+        .payment_gateway(provider_id.clone(), gateway.clone())
+        .provider_books(provider_id, gateway.clone())
         .clock(clock.clone())
         .ids(Arc::new(SeededIds::new(settings.seed)))
         .pricing(
@@ -263,6 +268,9 @@ async fn finish(world: &Shared, stocked: &BTreeMap<StockKey, i64>) -> Result<()>
     while calm < 16 {
         world.clock.advance(Duration::hours(6));
         let on_their_way = world.gateway.deliver_late().await;
+        if calm % 8 == 0 {
+            provider::read_all(world).await?;
+        }
         loop {
             let report = passes.advance(100).await?;
             if report.failed > 0 {

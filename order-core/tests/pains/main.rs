@@ -5,5 +5,6 @@
 mod amounts;
 mod orders;
 mod payments;
+mod provider;
 mod shop;
 mod stock;

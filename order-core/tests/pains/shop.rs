@@ -44,6 +44,7 @@ impl Shop {
         let builder = Engine::builder(Arc::new(MemoryStore::default()))
             .catalogue(catalogue.clone())
             .payment_gateway(simulated(), provider.clone())
+            .provider_books(simulated(), provider.clone())
             .clock(clock.clone())
             .ids(Arc::new(SeededIds::new(1)));
         let engine = change(builder).build().unwrap();

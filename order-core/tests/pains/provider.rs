@@ -1,0 +1,232 @@
+//! What providers do of their own accord, and what becomes of it.
+
+use order_core::gateway::PaymentGateway as _;
+use order_core::order::{FindingKind, MoneyGone, Order, OrderPolicy, OrderStatus, Resolution};
+use order_core::payment::{Operation, OperationKind, OperationStatus, Origin, PaymentStatus};
+use order_core::service::{CancelOrder, RefundTarget};
+use order_core::time::Duration;
+
+use crate::shop::{Shop, card, customer, eur, set_aside, simulated, staff, wish};
+
+/// The provider's books are read about an order's first payment.
+async fn look(shop: &Shop, order: &Order) -> Order {
+    let payment = order.payments.first().unwrap().id;
+    shop.engine.payments().observe(payment).await.unwrap()
+}
+
+fn kinds(order: &Order) -> Vec<FindingKind> {
+    order.open_findings().map(|finding| finding.kind).collect()
+}
+
+async fn authorised(shop: &Shop) -> Order {
+    let command = wish(&[("tea", 1)], set_aside("sim_approve"));
+    shop.engine.orders().place(command, &customer("ann")).await.unwrap().value
+}
+
+#[tokio::test]
+async fn a_refund_in_the_dashboard_is_booked_and_granted() {
+    let shop = Shop::with(2, 0).await;
+    let order = shop.buy("ann", &[("tea", 2)], "sim_approve").await.unwrap();
+    shop.provider.refund_by_hand(order.payments[0].id, eur(460)).unwrap();
+    let order = look(&shop, &order).await;
+    assert_eq!((order.refunded().unwrap(), order.payable().unwrap()), (eur(460), eur(2_000)));
+    let last = order.payments[0].operations.last().unwrap();
+    assert_eq!((last.kind, last.origin), (OperationKind::Refund, Origin::Provider));
+    shop.provider.refund_by_hand(order.payments[0].id, eur(2_000)).unwrap();
+    let order = look(&shop, &order).await;
+    assert_eq!((order.status, shop.taken()), (OrderStatus::Refunded, (2_460, 2_460)));
+    assert_eq!(shop.counts("tea").await, [2, 0, 0], "what was not shipped is on the shelf again");
+    let version = order.version;
+    assert_eq!(look(&shop, &order).await.version, version, "what is known changes nothing");
+}
+
+#[tokio::test]
+async fn a_refund_in_the_dashboard_that_was_owed_anyway_grants_nothing() {
+    let shop = Shop::with(1, 0).await;
+    let order = shop.buy("ann", &[("tea", 1)], "sim_refund_decline").await.unwrap();
+    let target = RefundTarget::Order(order.id);
+    let order = shop.engine.payments().refund(target, Some(eur(230)), None, &staff()).await.unwrap().value;
+    assert_eq!(order.excess().unwrap(), eur(230), "it was refused, and is still owed");
+    shop.provider.refund_by_hand(order.payments[0].id, eur(230)).unwrap();
+    let order = look(&shop, &order).await;
+    assert_eq!((order.excess().unwrap(), order.payable().unwrap()), (eur(0), eur(1_000)));
+    shop.wait(Duration::days(2)).await;
+    assert_eq!(shop.taken(), (1_230, 230), "it goes back once");
+}
+
+#[tokio::test]
+async fn a_capture_in_the_dashboard_pays_the_order() {
+    let shop = Shop::with(1, 0).await;
+    let order = authorised(&shop).await;
+    assert!(shop.provider.capture_by_hand(order.payments[0].id, eur(1_230)));
+    let order = look(&shop, &order).await;
+    assert_eq!((order.status, order.captured().unwrap()), (OrderStatus::Paid, eur(1_230)));
+    let again = shop.engine.payments().capture(order.payments[0].id, None, &staff()).await.unwrap_err();
+    assert_eq!(again.code(), "nothing_to_capture");
+}
+
+#[tokio::test]
+async fn an_authorisation_that_expires_leaves_a_finding_until_the_order_is_paid_otherwise() {
+    let shop = Shop::with(1, 0).await;
+    let order = authorised(&shop).await;
+    assert!(shop.provider.expire_authorisation(order.payments[0].id));
+    let order = look(&shop, &order).await;
+    assert_eq!((order.status, order.payments[0].status()), (OrderStatus::Confirmed, PaymentStatus::Voided));
+    assert_eq!(order.payments[0].operations.last().unwrap().origin, Origin::Expiry);
+    assert_eq!(kinds(&order), [FindingKind::MoneyGone]);
+    assert_eq!(order.findings[0].ours, Some(eur(1_230)));
+    let paid =
+        shop.engine.payments().pay(order.id, card("sim_approve"), &customer("ann")).await.unwrap().value;
+    assert_eq!((paid.status, kinds(&paid).len()), (OrderStatus::Paid, 0));
+}
+
+#[tokio::test]
+async fn staff_who_give_up_an_authorisation_leave_a_finding_or_a_cancelled_order() {
+    let shop = Shop::with(1, 0).await;
+    let order = authorised(&shop).await;
+    let order = shop.engine.payments().void(order.payments[0].id, &staff()).await.unwrap().value;
+    assert_eq!((order.status, kinds(&order)), (OrderStatus::Confirmed, vec![FindingKind::MoneyGone]));
+    let mut policy = OrderPolicy::default();
+    policy.money_gone = MoneyGone::Cancel;
+    let shop = Shop::built(1, 0, |builder| builder.order_policy(policy)).await;
+    let order = authorised(&shop).await;
+    let order = shop.engine.payments().void(order.payments[0].id, &staff()).await.unwrap().value;
+    assert_eq!((order.status, kinds(&order).len()), (OrderStatus::Cancelled, 0));
+    assert_eq!(shop.counts("tea").await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_refund_that_fails_after_it_had_succeeded_is_seen_and_made_again() {
+    let shop = Shop::with(1, 0).await;
+    let order = shop.buy("ann", &[("tea", 1)], "sim_approve").await.unwrap();
+    let target = RefundTarget::Order(order.id);
+    let order = shop.engine.payments().refund(target, Some(eur(500)), None, &staff()).await.unwrap().value;
+    let refund = shop.provider.refunds(order.payments[0].id).remove(0);
+    assert!(shop.provider.fail_refund(order.payments[0].id, &refund.reference));
+    let order = look(&shop, &order).await;
+    assert_eq!((order.refunded().unwrap(), kinds(&order)), (eur(0), vec![FindingKind::RefundFailed]));
+    assert_eq!(order.payments[0].operations[1].status, OperationStatus::Reversed);
+    shop.wait(Duration::hours(1)).await;
+    let order = shop.order(&order).await;
+    assert_eq!((shop.taken(), order.refunded().unwrap()), ((1_230, 500), eur(500)));
+    assert!(kinds(&order).is_empty(), "{:?}", order.findings);
+}
+
+#[tokio::test]
+async fn another_amount_is_never_paid_and_is_booked_when_a_person_says_so() {
+    for (is_accepted, status) in [(false, OrderStatus::Pending), (true, OrderStatus::Cancelled)] {
+        let shop = Shop::with(1, 0).await;
+        let order = shop.buy("ann", &[("tea", 1)], "sim_wrong_amount").await.unwrap();
+        let order = look(&shop, &order).await;
+        assert_eq!((order.status, kinds(&order)), (OrderStatus::Pending, vec![FindingKind::AmountDiffers]));
+        let finding = order.open_findings().next().unwrap();
+        assert_eq!((finding.ours, finding.theirs), (Some(eur(1_230)), Some(eur(1_229))));
+        let payments = shop.engine.payments();
+        if is_accepted {
+            let (ann, boss) = (customer("ann"), staff());
+            let resolve = |note, request| {
+                payments.resolve(order.id, finding.id, Resolution::AcceptProvider, note, request)
+            };
+            assert!(resolve("mine now", &ann).await.is_err(), "only the staff says so");
+            assert!(resolve(" ", &boss).await.is_err(), "not without a reason");
+            let order = resolve("the bank took a cent", &boss).await.unwrap().value;
+            assert_eq!((order.status, order.captured().unwrap()), (OrderStatus::Pending, eur(1_229)));
+            assert_eq!(order.outstanding().unwrap(), eur(1));
+            assert!(kinds(&order).is_empty());
+            assert_eq!(resolve("again", &boss).await.unwrap_err().code(), "finding_resolved");
+        }
+        shop.wait(Duration::days(1)).await;
+        let order = shop.order(&order).await;
+        assert_eq!(order.status, status);
+        let kept = shop.taken();
+        assert_eq!(kept.0 - kept.1, if is_accepted { 0 } else { 1_229 });
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_stays_unknown_is_for_a_person() {
+    let shop =
+        Shop::built(1, 0, |builder| builder.payment_gateway(simulated(), std::sync::Arc::new(Mute))).await;
+    let order = shop.buy("ann", &[("tea", 1)], "sim_approve").await.unwrap();
+    shop.wait(Operation::WATCH - Duration::hours(1)).await;
+    assert!(kinds(&shop.order(&order).await).is_empty());
+    shop.wait(Duration::hours(12)).await;
+    let order = shop.order(&order).await;
+    assert_eq!((order.status, kinds(&order)), (OrderStatus::Pending, vec![FindingKind::OutcomeUnknown]));
+    let finding = order.findings[0].id;
+    let note = "the provider is gone; its bank says that nothing moved";
+    let payments = shop.engine.payments();
+    payments.resolve(order.id, finding, Resolution::Dismiss, note, &staff()).await.unwrap();
+    shop.wait(Duration::days(1)).await;
+    assert!(kinds(&shop.order(&order).await).is_empty(), "what a person has looked at does not come back");
+}
+
+/// A provider that never answers.
+#[derive(Debug)]
+struct Mute;
+
+#[async_trait::async_trait]
+impl order_core::gateway::PaymentGateway for Mute {
+    async fn execute(
+        &self,
+        _: &order_core::gateway::Instruction,
+    ) -> Result<order_core::payment::Answer, order_core::gateway::GatewayError> {
+        Err(order_core::gateway::GatewayError::unknown("mute"))
+    }
+
+    async fn ask(
+        &self,
+        instruction: &order_core::gateway::Instruction,
+    ) -> Result<order_core::payment::Answer, order_core::gateway::GatewayError> {
+        self.execute(instruction).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_disputed_is_not_given_back_and_what_is_lost_is_gone() {
+    for is_won in [true, false] {
+        let shop = Shop::with(1, 0).await;
+        let order = shop.buy("ann", &[("tea", 1)], "sim_approve").await.unwrap();
+        let payment = order.payments[0].id;
+        let dispute = shop.provider.open_dispute(payment, eur(1_000)).unwrap();
+        let order = look(&shop, &order).await;
+        assert_eq!(kinds(&order), [FindingKind::Disputed]);
+        assert_eq!(order.payments[0].disputed().unwrap(), eur(1_000));
+        let target = RefundTarget::Order(order.id);
+        let payments = shop.engine.payments();
+        let error = payments.refund(target, Some(eur(231)), None, &staff()).await.unwrap_err();
+        assert_eq!(error.code(), "invalid");
+        let cancelled =
+            shop.engine.orders().cancel(order.id, CancelOrder::default(), &staff()).await.unwrap().value;
+        assert_eq!((cancelled.status, shop.taken()), (OrderStatus::Cancelled, (1_230, 230)));
+        assert!(shop.provider.close_dispute(payment, &dispute, is_won));
+        let order = look(&shop, &order).await;
+        let expected = if is_won { vec![] } else { vec![FindingKind::DisputeLost] };
+        assert_eq!(kinds(&order), expected);
+        let lost = eur(if is_won { 0 } else { 1_000 });
+        assert_eq!(order.payments[0].lost().unwrap(), lost);
+        assert_eq!(shop.taken(), (1_230, 1_230 - lost.minor()), "the rest goes back when it is ours again");
+    }
+}
+
+#[tokio::test]
+async fn money_that_is_captured_by_hand_for_a_cancelled_order_goes_back() {
+    let shop = Shop::with(1, 0).await;
+    let order = shop.buy("ann", &[("tea", 1)], "sim_action").await.unwrap();
+    let order = shop.engine.orders().cancel(order.id, CancelOrder::default(), &staff()).await.unwrap().value;
+    assert_eq!(order.status, OrderStatus::Cancelled);
+    // The provider had taken the void for lost, and the customer has approved after all.
+    let late = order_core::memory::SimulatedGateway::default();
+    let (payment, first) = (&order.payments[0], &order.payments[0].operations[0]);
+    let mut call = order_core::gateway::Instruction::new(&order, payment, first);
+    call.token = None;
+    late.execute(&call).await.unwrap();
+    let asked = order_core::gateway::PaymentRef::new(&order, payment);
+    let report = order_core::gateway::ProviderBooks::report(&late, &asked).await.unwrap().unwrap();
+    let ids = order_core::id::SeededIds::new(9);
+    let context = order_core::order::Context::new(shop.now(), &ids, order_core::order::Actor::Engine, None);
+    let mut draft = order_core::order::Draft::change(order.clone(), &context);
+    order_core::order::observe(&mut draft, payment.id, &report, &OrderPolicy::default(), &context).unwrap();
+    let after = draft.order();
+    assert_eq!((after.status, after.refunding().unwrap()), (OrderStatus::Cancelled, eur(1_230)));
+}
