@@ -51,6 +51,7 @@ mod api;
 mod auth;
 mod call;
 mod cart;
+mod findings;
 mod inventory;
 mod json;
 mod list;

@@ -76,6 +76,19 @@ schemas! {
     LineStatusName = ItemStatus { Reserved, Confirmed, Cancelled, Fulfilled }
     /// How the customer pays.
     PaymentMethodName = PaymentMethod { Card, Cod, Upi, NetBanking, Wallet }
+    /// What is the matter with an order's money.
+    FindingKindName = FindingKind {
+        AmountDiffers, CurrencyDiffers, CapturedDiffers, RefundedDiffers, OutcomeUnknown, RefundFailed, Disputed,
+        DisputeLost, MoneyGone,
+    }
+    /// Whether somebody should look at it.
+    FindingStatusName = FindingStatus { Open, Resolved }
+    /// What somebody says about a finding.
+    ResolutionName = Resolution { Dismiss, AcceptProvider }
+    /// Whose doing an operation is: ours, somebody's at the provider, or that of time.
+    OriginName = Origin { Engine, Provider, Expiry }
+    /// How far a dispute is.
+    DisputeStatusName = DisputeStatus { Open, Won, Lost }
     /// Whether a payment is captured at once or by a later command.
     CaptureModeName = CaptureMode { Automatic, Manual }
 }

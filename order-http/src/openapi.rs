@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::problem::{self, Problem, ProblemBody};
-use crate::{cart, inventory, operations, orders, payments};
+use crate::{cart, findings, inventory, operations, orders, payments};
 
 /// The document, as it is served.
 #[derive(Debug, Clone)]
@@ -34,6 +34,7 @@ fn resources() -> OpenApiRouter<Api> {
         .merge(cart::routes())
         .merge(orders::routes())
         .merge(payments::routes())
+        .merge(findings::routes())
         .merge(inventory::routes())
         .routes(routes!(openapi))
         .routes(routes!(docs))

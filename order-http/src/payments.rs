@@ -8,7 +8,10 @@ use order_core::error::FieldError;
 use order_core::id::{PaymentId, ProviderId};
 use order_core::money::Money;
 use order_core::order::{Actor, Order, Tender};
-use order_core::payment::{CaptureMode, Operation, Payment, PaymentAction, PaymentMethod, ProviderToken};
+use order_core::payment::{
+    CaptureMode, DisputeStatus, Operation, Origin, Payment, PaymentAction, PaymentMethod, ProviderToken,
+    ReportedDispute,
+};
 use order_core::service::RefundTarget;
 use order_core::{Error, Invalid};
 use serde::{Deserialize, Serialize};
@@ -24,7 +27,8 @@ use crate::cart::read_id;
 use crate::json::{Json, OptionalJson};
 use crate::money::MoneyBody;
 use crate::names::{
-    CaptureModeName, OperationKindName, OperationStatusName, PaymentMethodName, PaymentStatusName,
+    CaptureModeName, DisputeStatusName, OperationKindName, OperationStatusName, OriginName,
+    PaymentMethodName, PaymentStatusName,
 };
 use crate::orders::{OrderBody, OrderRef, answer_order};
 use crate::params::Id;
@@ -172,6 +176,8 @@ struct PaymentBody {
     action: Option<PaymentActionBody>,
     /// What was done with it, oldest first.
     operations: Vec<OperationBody>,
+    /// What the customer's bank wants back, or has taken.
+    disputes: Vec<DisputeBody>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -198,6 +204,9 @@ struct OperationBody {
     /// Something a person should look at: `amount_mismatch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     finding: Option<String>,
+    /// Whose doing it is.
+    #[schema(value_type = OriginName)]
+    origin: Origin,
     started_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settled_at: Option<DateTime<Utc>>,
@@ -215,8 +224,38 @@ impl OperationBody {
             decline_code: operation.decline.as_ref().map(|decline| decline.code.clone()),
             decline_message: operation.decline.as_ref().map(|decline| decline.message.clone()),
             finding: operation.finding.clone(),
+            origin: operation.origin,
             started_at: operation.started_at,
             settled_at: operation.settled_at,
+        }
+    }
+}
+
+/// A dispute of a payment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Dispute)]
+#[serde(deny_unknown_fields)]
+struct DisputeBody {
+    /// The provider's object.
+    reference: String,
+    #[schema(value_type = MoneyBody)]
+    amount: Money,
+    #[schema(value_type = DisputeStatusName)]
+    status: DisputeStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_at: Option<DateTime<Utc>>,
+}
+
+impl DisputeBody {
+    fn of(dispute: &ReportedDispute) -> Self {
+        Self {
+            reference: dispute.reference.to_string(),
+            amount: dispute.amount,
+            status: dispute.status,
+            reason: dispute.reason.clone(),
+            opened_at: dispute.opened_at,
         }
     }
 }
@@ -238,6 +277,12 @@ impl PaymentBody {
             refunded: payment.refunded,
             action: payment.action.as_ref().and_then(PaymentActionBody::of),
             operations: payment.operations.iter().map(OperationBody::of).collect(),
+            disputes: payment
+                .reported
+                .iter()
+                .flat_map(|report| &report.disputes)
+                .map(DisputeBody::of)
+                .collect(),
             created_at: payment.created_at,
             updated_at: payment.updated_at,
         }

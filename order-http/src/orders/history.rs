@@ -92,7 +92,7 @@ struct EventBody {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = Actor)]
 #[serde(deny_unknown_fields)]
-struct ActorBody {
+pub(crate) struct ActorBody {
     /// `customer`, `staff`, `seller`, `service` or `engine`.
     kind: String,
     /// A customer is not told who of the staff it was.
@@ -101,7 +101,7 @@ struct ActorBody {
 }
 
 impl ActorBody {
-    fn of(actor: &Actor, viewer: &Actor) -> Self {
+    pub(crate) fn of(actor: &Actor, viewer: &Actor) -> Self {
         let is_staff = !matches!(viewer, Actor::Customer(_) | Actor::Seller(_));
         let (kind, id) = match actor {
             Actor::Customer(id) => ("customer", Some(id.to_string())),
@@ -149,6 +149,14 @@ impl EventBody {
                 self.finding.clone_from(finding);
                 self.tell_answer(answer);
             }
+            OrderEvent::PaymentReported { payment_id, .. } => self.payment_id = Some(payment_id.uuid()),
+            OrderEvent::OperationObserved { payment_id, operation } => {
+                self.payment_id = Some(payment_id.uuid());
+                self.operation_id = Some(operation.id.uuid());
+                self.operation = Some(operation.kind.into());
+                self.amount = Some(operation.amount);
+            }
+            OrderEvent::OperationReversed { operation_id } => self.operation_id = Some(operation_id.uuid()),
             OrderEvent::PaymentRecorded { payment_id, amount, operation_id } => {
                 self.payment_id = Some(payment_id.uuid());
                 self.operation_id = Some(operation_id.uuid());

@@ -7,6 +7,7 @@ mod reads;
 mod status;
 
 pub(crate) use body::{OrderBody, answer_order};
+pub(crate) use history::ActorBody;
 
 use std::str::FromStr;
 

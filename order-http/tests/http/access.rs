@@ -53,6 +53,8 @@ async fn who_may_do_what() {
         (&get, format!("/orders/{id}/transitions"), [1, 404, 403, 403, 1, 1]),
         (&get, format!("/orders/{id}/payments"), [1, 404, 403, 403, 1, 1]),
         (&post, format!("/orders/{id}/payments"), [1, 422, 403, 403, 1, 1]),
+        (&get, format!("/orders/{id}/findings"), [403, 403, 403, 403, 1, 403]),
+        (&post, format!("/orders/{id}/findings/resolve"), [403, 403, 403, 403, 1, 403]),
         (&get, "/orders/user/ann".into(), [1, 403, 403, 403, 1, 1]),
         (&get, "/admin/orders".into(), [403, 403, 403, 403, 1, 403]),
         (&put, format!("/orders/{id}/status"), [403, 403, 1, 422, 1, 1]),

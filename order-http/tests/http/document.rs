@@ -22,6 +22,7 @@ const ROUTES: &str = "
     GET /api/v1/orders/{id}/tracking · GET /api/v1/orders/{id}/history · GET /api/v1/orders/{id}/transitions
     POST /api/v1/orders/{id}/shipments · GET /api/v1/orders/{id}/payments · POST /api/v1/orders/{id}/payments
     POST /api/v1/payments/{id}/capture · POST /api/v1/payments/{id}/void · POST /api/v1/payments/{id}/refunds
+    GET /api/v1/orders/{id}/findings · POST /api/v1/orders/{id}/findings/resolve
     GET /api/v1/admin/orders · GET /api/v1/inventory/stock/{sku} · PUT /api/v1/inventory/stock/{sku}
     POST /api/v1/inventory/stock/{sku}/adjust · POST /api/v1/inventory/check · POST /api/v1/inventory/reservations
     GET /api/v1/inventory/reservations/{id} · POST /api/v1/inventory/reservations/{id}/confirm

@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod life;
