@@ -137,26 +137,23 @@ impl EventBody {
                 self.payment_id = Some(payment.id.uuid());
                 self.amount = Some(payment.amount);
             }
-            OrderEvent::OperationStarted { payment_id, operation } => {
+            OrderEvent::OperationStarted { payment_id, operation }
+            | OrderEvent::OperationObserved { payment_id, operation } => {
                 self.payment_id = Some(payment_id.uuid());
                 self.operation_id = Some(operation.id.uuid());
                 self.operation = Some(operation.kind.into());
                 self.amount = Some(operation.amount);
             }
-            OrderEvent::OperationResent { operation_id, .. } => self.operation_id = Some(operation_id.uuid()),
+            OrderEvent::OperationResent { operation_id, .. }
+            | OrderEvent::OperationReversed { operation_id } => {
+                self.operation_id = Some(operation_id.uuid());
+            }
             OrderEvent::OperationAnswered { operation_id, answer, finding, .. } => {
                 self.operation_id = Some(operation_id.uuid());
                 self.finding.clone_from(finding);
                 self.tell_answer(answer);
             }
             OrderEvent::PaymentReported { payment_id, .. } => self.payment_id = Some(payment_id.uuid()),
-            OrderEvent::OperationObserved { payment_id, operation } => {
-                self.payment_id = Some(payment_id.uuid());
-                self.operation_id = Some(operation.id.uuid());
-                self.operation = Some(operation.kind.into());
-                self.amount = Some(operation.amount);
-            }
-            OrderEvent::OperationReversed { operation_id } => self.operation_id = Some(operation_id.uuid()),
             OrderEvent::PaymentRecorded { payment_id, amount, operation_id } => {
                 self.payment_id = Some(payment_id.uuid());
                 self.operation_id = Some(operation_id.uuid());
