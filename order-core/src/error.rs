@@ -360,6 +360,12 @@ impl Error {
         }
     }
 
+    /// Its text and that of everything it came from: for the log, never for a caller.
+    pub fn with_sources(&self) -> String {
+        let sources = std::iter::successors(Some(self as &dyn std::error::Error), |&error| error.source());
+        sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
     /// Whether the same call may be made again.
     pub fn retry(&self) -> Retry {
         match self.kind() {

@@ -177,8 +177,8 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, code, detail).with_header(header::WWW_AUTHENTICATE, challenge)
     }
 
-    /// Something does not answer; it may later.
-    pub(crate) fn unavailable(code: &str, detail: &str) -> Self {
+    /// Something does not answer; it may later: 503, and after how many seconds it is worth another try.
+    pub fn unavailable(code: &str, detail: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_later()
     }
 

@@ -1,12 +1,14 @@
-//! One line in the log for each request, with the id that its caller is told.
+//! What is done about every request: one line in the log, with the id that its caller is told; and an end to its waiting.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use order_core::Engine;
+
+use crate::problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -31,4 +33,11 @@ pub(crate) async fn log(State(engine): State<Engine>, mut request: Request, next
         (response.status().as_u16(), u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
     tracing::info!(target: "order_server::access", request_id = id, %method, path, status, micros, "answered");
     response
+}
+
+/// Answers a request that has waited too long. What it has begun is finished as if the server had died: by whoever repeats the
+/// request, or by the passes.
+pub(crate) async fn end_waiting(State(longest): State<Duration>, request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(longest, next.run(request)).await;
+    answered.unwrap_or_else(|_| problem::unavailable("request_timeout"))
 }

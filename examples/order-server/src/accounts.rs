@@ -161,8 +161,8 @@ fn failed(error: &UserError) -> Response {
             problem::answer(StatusCode::UNAUTHORIZED, "invalid_credentials", detail)
         }
         UserError::Hash | UserError::Store(_) => {
-            tracing::error!(%error, "the users can't be reached");
-            problem::answer(StatusCode::SERVICE_UNAVAILABLE, "users_unavailable", "Try again later.")
+            tracing::warn!(error = problem::causes(error), "the users can't be reached");
+            problem::unavailable("users_unavailable")
         }
     }
 }

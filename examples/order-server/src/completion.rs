@@ -47,12 +47,8 @@ async fn complete(
     let completed = match provider.complete(id, approve).await {
         Ok(completed) => completed,
         Err(error) => {
-            tracing::error!(%error, "the simulated provider does not answer");
-            return problem::answer(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "provider_unavailable",
-                "Try again later.",
-            );
+            tracing::warn!(error = problem::causes(&error), "the simulated provider does not answer");
+            return problem::unavailable("provider_unavailable");
         }
     };
     // Whether or not it was completed just now: what the provider knows is taken in.

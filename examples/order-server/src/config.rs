@@ -86,6 +86,8 @@ pub struct Config {
     pub slow: Duration,
     /// The pause between two background passes.
     pub pass_pause: Duration,
+    /// How long a request may take.
+    pub request_timeout: Duration,
     /// How long requests may go on when the server is told to stop.
     pub shutdown: Duration,
     /// Origins whose pages may call the interface.
@@ -132,6 +134,7 @@ impl Config {
             demo_stock: source.number("DEMO_STOCK", 1_000, 0..=1_000_000),
             slow: millis(source.number("SIMULATED_SLOW_MILLISECONDS", 2_000, 0..=60_000)),
             pass_pause: seconds(source.number("PASS_SECONDS", 5, 1..=3_600)),
+            request_timeout: seconds(source.number("REQUEST_TIMEOUT_SECONDS", 30, 1..=600)),
             shutdown: seconds(source.number("SHUTDOWN_SECONDS", 10, 0..=300)),
             cors_origins: cors_origins(&mut source),
             log_format: source.parse("LOG_FORMAT", LogFormat::Text, "text or json", |text| {

@@ -14,7 +14,7 @@ pub mod config;
 pub mod database;
 pub mod development;
 pub mod passes;
-mod problem;
+pub mod problem;
 pub mod server;
 pub mod setting;
 pub mod simulated;

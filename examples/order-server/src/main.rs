@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use order_server::config::LogFormat;
+use order_server::problem::causes;
 use order_server::setting::Help;
 use order_server::{Config, Mode, Server, development, server};
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,9 +65,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let causes = std::iter::successors(Some(&*error), |error| error.source());
-            let texts: Vec<String> = causes.map(ToString::to_string).collect();
-            say_error(&format!("order-server: {}", texts.join(": ")));
+            say_error(&format!("order-server: {}", causes(&*error)));
             ExitCode::FAILURE
         }
     }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use order_core::gateway::{EventPublisher, GatewayError};
 use order_core::order::EventRecord;
-use order_core::service::PassReport;
+use order_core::service::{PassReport, Setback};
 use order_core::{Engine, Result};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+
+use crate::problem::causes;
 
 /// How much one round of a pass does at most: a bounded piece of work between two looks at whether to stop.
 const LIMIT: u32 = 200;
@@ -46,7 +48,7 @@ impl Pass {
         }
     }
 
-    /// Does one round. Tells how much was done.
+    /// Does one round. Tells how much there was to do.
     async fn round(self, engine: &Engine) -> Result<u64> {
         let passes = engine.passes();
         let report = match self {
@@ -56,14 +58,18 @@ impl Pass {
             Self::Relay => passes.relay(&LogPublisher, LIMIT).await?,
             Self::Forget => return passes.forget(LIMIT).await,
         };
-        self.log(report);
-        Ok(report.done.into())
+        self.log(engine, report);
+        // Of what was found, others may have done the most.
+        Ok(if report.done > 0 { report.found.into() } else { 0 })
     }
 
-    fn log(self, report: PassReport) {
+    fn log(self, engine: &Engine, report: PassReport) {
         let PassReport { found, done, failed, .. } = report;
         if failed > 0 {
             tracing::warn!(pass = self.name(), found, done, failed, "a pass could not do everything");
+            for Setback { id, failures, again_at, reason, .. } in engine.passes().setbacks() {
+                tracing::warn!(%id, failures, %again_at, reason, "could not be done, and is left alone");
+            }
         } else if found > 0 {
             tracing::debug!(pass = self.name(), found, done, "a pass");
         }
@@ -106,10 +112,11 @@ async fn run(pass: Pass, engine: Engine, pause: Duration, mut stopping: watch::R
         // As long as there is more than one round can do, the next one follows at once.
         while !*stopping.borrow() {
             match pass.round(&engine).await {
-                Ok(done) if done >= u64::from(LIMIT) => {}
+                Ok(found) if found >= u64::from(LIMIT) => {}
                 Ok(_) => break,
                 Err(error) => {
-                    tracing::error!(pass = pass.name(), %error, "a pass failed; it is tried again");
+                    let error = causes(&error);
+                    tracing::error!(pass = pass.name(), error, "a pass failed; it is tried again");
                     break;
                 }
             }

@@ -123,7 +123,10 @@ impl Server {
             Some(cors) => app.layer(cors),
             None => app,
         };
-        let app = app.fallback(order_http::not_found).layer(from_fn_with_state(engine.clone(), access::log));
+        let app = app
+            .fallback(order_http::not_found)
+            .layer(from_fn_with_state(config.request_timeout, access::end_waiting))
+            .layer(from_fn_with_state(engine.clone(), access::log));
         let cannot_listen =
             |source| StartError::System { what: format!("can't listen on {}", config.listen), source };
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;

@@ -74,6 +74,7 @@ fn every_setting_can_be_wrong() {
         ("ALLOW_SIMULATED_PAYMENTS", "yes"),
         ("SIMULATED_SLOW_MILLISECONDS", "60001"),
         ("PASS_SECONDS", "0"),
+        ("REQUEST_TIMEOUT_SECONDS", "0"),
         ("SHUTDOWN_SECONDS", "301"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://shop.example/path"),

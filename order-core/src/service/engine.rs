@@ -8,6 +8,7 @@ use crate::gateway::{
 use crate::id::{IdSource, LocationId, ProductId, ProviderId, SystemIds};
 use crate::order::{Actor, Context, Draft, NumberStrategy, Order, OrderPolicy, RandomNumbers};
 use crate::pricing::Pricing;
+use crate::service::setbacks::Setbacks;
 use crate::service::{Carts, Inventory, Orders, Passes, Payments, Request};
 use crate::store::{CommitOutcome, Refusal, Store, WriteSet};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) numbers: Arc<dyn NumberStrategy>,
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) location: LocationId,
+    pub(crate) setbacks: Setbacks,
 }
 
 impl Engine {
@@ -214,6 +216,7 @@ impl EngineBuilder {
             numbers: self.numbers,
             hooks: self.hooks,
             location: self.location.map_or_else(main, Ok)?,
+            setbacks: Setbacks::default(),
         };
         Ok(Engine { parts: Arc::new(parts) })
     }
@@ -238,11 +241,15 @@ impl Parts {
 
     /// Commits a write-set, and sends it again while its outcome is unknown.
     pub(crate) async fn commit(&self, set: &WriteSet) -> Result<Result<(), Refusal>> {
+        let mut is_in_doubt = false;
         for _ in 0..MAX_TRIES {
-            match self.store.commit(set).await? {
-                CommitOutcome::Applied => return Ok(Ok(())),
-                CommitOutcome::Refused(refusal) => return Ok(Err(refusal)),
-                CommitOutcome::Unknown => {}
+            match self.store.commit(set).await {
+                Ok(CommitOutcome::Applied) => return Ok(Ok(())),
+                Ok(CommitOutcome::Refused(refusal)) => return Ok(Err(refusal)),
+                Ok(CommitOutcome::Unknown) => is_in_doubt = true,
+                // This try has written nothing; an earlier one may have.
+                Err(_) if is_in_doubt => break,
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::OutcomeUnknown)

@@ -1,7 +1,7 @@
 //! Services: the loops that load, decide and commit.
 //!
-//! An [`Engine`] joins a store, the gateways and the policies of a host. It is cheap to clone, and holds no state of its own: any
-//! number of them may work on one store. What it does is grouped by noun: [`carts`](Engine::carts), [`orders`](Engine::orders),
+//! An [`Engine`] joins a store, the gateways and the policies of a host. It is cheap to clone, and holds nothing that
+//! would be missed: any number of them may work on one store. What it does is grouped by noun: [`carts`](Engine::carts), [`orders`](Engine::orders),
 //! [`payments`](Engine::payments), [`inventory`](Engine::inventory), and the [`passes`](Engine::passes) a host runs in the
 //! background.
 //!
@@ -17,6 +17,7 @@ mod passes;
 mod payments;
 mod place;
 mod request;
+mod setbacks;
 
 pub use carts::{AddItem, Carts, QuoteRequest};
 pub use engine::{Engine, EngineBuilder};
@@ -26,3 +27,4 @@ pub use passes::{PassReport, Passes};
 pub use payments::{Payments, RefundTarget};
 pub use place::{OrderItem, PlaceOrder};
 pub use request::{Done, Idempotency, Request};
+pub use setbacks::Setback;

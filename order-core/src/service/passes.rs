@@ -1,21 +1,27 @@
-use crate::checkout::Drive;
-use crate::error::Result;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use uuid::Uuid;
+
+use crate::checkout::{Drive, next_step};
+use crate::error::{Error, Result, StoreError};
 use crate::gateway::EventPublisher;
-use crate::id::{ProductId, WriteSetId};
+use crate::id::{OrderId, ProductId, WriteSetId};
 use crate::inventory::{Reservation, ReservationMove};
 use crate::outbox;
 use crate::service::engine::Parts;
+use crate::service::setbacks::Setback;
 use crate::store::{IdempotencyRecord, WRITE_SET_MEMORY, WriteSet};
 
 /// What one pass did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PassReport {
-    /// How much there was to do.
+    /// How much there was to do. What another instance did meanwhile is in here, and nowhere else.
     pub found: u32,
     /// How much of it was done.
     pub done: u32,
-    /// How much of it could not be done, and will be tried again.
+    /// How much of it could not be done, and will be tried again. [`Passes::setbacks`] tells why.
     pub failed: u32,
 }
 
@@ -32,9 +38,20 @@ impl PassReport {
 
 /// What a host runs in the background, again and again. Each pass is bounded and ends by itself; any number of hosts may run
 /// them on one store at once, and one that dies in the middle loses nothing.
+///
+/// Hosts share the work without speaking to each other: each takes what is due in an order of its own, and passes over what
+/// another one has done meanwhile. What can't be done is left alone for a while, 15 seconds at first and an hour at most, and does
+/// not stand in the way of the rest.
 #[derive(Debug, Clone, Copy)]
 pub struct Passes<'a> {
     pub(crate) parts: &'a Parts,
+}
+
+/// What became of one thing that was due.
+enum Due {
+    Done,
+    /// Nothing is due any more: somebody else was faster.
+    Gone,
 }
 
 impl Passes<'_> {
@@ -42,15 +59,26 @@ impl Passes<'_> {
     /// tries refused refunds again.
     ///
     /// # Errors
-    /// [`Error::Store`](crate::Error::Store) when the orders can't be found. An order that can't be advanced is counted.
+    /// [`Error::Store`] when the store can't be reached. An order that can't be advanced is counted.
     pub async fn advance(&self, limit: u32) -> Result<PassReport> {
         let parts = self.parts;
-        let mut report = PassReport::default();
-        for id in parts.store.due_orders(parts.now(), limit).await? {
-            let order = parts.reload(id).await?;
-            report.note(&Box::pin(parts.drive(order, Drive::default(), None, None)).await);
+        let (waiting, wanted) = self.waiting(limit);
+        let due = parts.store.due_orders(parts.now(), wanted).await?;
+        let mut round = Round::new(parts, due, limit, |id| id.uuid(), &waiting);
+        while let Some(id) = round.next() {
+            let done = self.advance_one(id).await;
+            round.note(id.uuid(), done)?;
         }
-        Ok(report)
+        Ok(round.report)
+    }
+
+    async fn advance_one(&self, id: OrderId) -> Result<Due> {
+        let order = self.parts.reload(id).await?;
+        if next_step(&order, self.parts.now(), &Drive::default()).is_none() {
+            return Ok(Due::Gone);
+        }
+        Box::pin(self.parts.drive(order, Drive::default(), None, None)).await?;
+        Ok(Due::Done)
     }
 
     /// Takes away reservations of other services whose time is over. Those of orders are [`advance`](Self::advance)'s.
@@ -59,11 +87,14 @@ impl Passes<'_> {
     /// As [`advance`](Self::advance).
     pub async fn expire_reservations(&self, limit: u32) -> Result<PassReport> {
         let parts = self.parts;
-        let mut report = PassReport::default();
-        for reservation in parts.store.expired_reservations(parts.now(), &[], limit).await? {
-            report.note(&parts.expire_reservation(&reservation).await);
+        let (waiting, wanted) = self.waiting(limit);
+        let due = parts.store.expired_reservations(parts.now(), &[], wanted).await?;
+        let mut round = Round::new(parts, due, limit, |reservation| reservation.id.uuid(), &waiting);
+        while let Some(reservation) = round.next() {
+            let done = parts.expire_reservation(&reservation).await;
+            round.note(reservation.id.uuid(), done.map(|()| Due::Done))?;
         }
-        Ok(report)
+        Ok(round.report)
     }
 
     /// Removes carts that were left alone for 30 days. A cart whose order is being paid is closed, and never removed.
@@ -73,13 +104,29 @@ impl Passes<'_> {
     pub async fn clean_carts(&self, limit: u32) -> Result<PassReport> {
         let parts = self.parts;
         let now = parts.now();
-        let mut report = PassReport::default();
-        for (id, version) in parts.store.expired_carts(now, limit).await? {
+        let (waiting, wanted) = self.waiting(limit);
+        let due = parts.store.expired_carts(now, wanted).await?;
+        let mut round = Round::new(parts, due, limit, |(id, _)| id.uuid(), &waiting);
+        while let Some((id, version)) = round.next() {
             let mut set = WriteSet::new(WriteSetId::new(&*parts.ids, now), now);
             set.removed_carts.push((id, version));
-            report.note(&parts.commit(&set).await);
+            let done = parts.commit(&set).await;
+            round.note(id.uuid(), done.map(|done| if done.is_ok() { Due::Done } else { Due::Gone }))?;
         }
-        Ok(report)
+        Ok(round.report)
+    }
+
+    /// What these passes could not do lately and leave alone for now, and why: for the log, and for whoever mends it. Each engine
+    /// has its own.
+    pub fn setbacks(&self) -> Vec<Setback> {
+        self.parts.setbacks.waiting(self.parts.now()).into_values().collect()
+    }
+
+    /// What is left alone for now, and how much has to be read to find so much that is not.
+    fn waiting(self, limit: u32) -> (HashMap<Uuid, Setback>, u32) {
+        let waiting = self.parts.setbacks.waiting(self.parts.now());
+        let wanted = limit.saturating_add(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
+        (waiting, wanted)
     }
 
     /// Forgets write-set ids and idempotency keys that are too old to come again. Returns how many.
@@ -98,6 +145,56 @@ impl Passes<'_> {
     /// [`Error::Store`](crate::Error::Store). An event that is not taken is counted, and offered again later.
     pub async fn relay(&self, publisher: &dyn EventPublisher, limit: u32) -> Result<PassReport> {
         Ok(outbox::relay(&*self.parts.store, publisher, &*self.parts.clock, limit).await?)
+    }
+}
+
+/// One round of a pass.
+struct Round<'a, T> {
+    parts: &'a Parts,
+    due: std::vec::IntoIter<T>,
+    report: PassReport,
+}
+
+impl<'a, T> Round<'a, T> {
+    /// At most `limit` of what is due and does not wait, in an order that is this round's own.
+    fn new(
+        parts: &'a Parts,
+        due: Vec<T>,
+        limit: u32,
+        id: impl Fn(&T) -> Uuid,
+        waiting: &HashMap<Uuid, Setback>,
+    ) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut due: Vec<T> =
+            due.into_iter().filter(|one| !waiting.contains_key(&id(one))).take(limit).collect();
+        let salt = parts.ids.next(parts.now());
+        due.sort_by_cached_key(|one| {
+            let mut hasher = DefaultHasher::new();
+            (salt, id(one)).hash(&mut hasher);
+            hasher.finish()
+        });
+        let found = u32::try_from(due.len()).unwrap_or(u32::MAX);
+        Self { parts, due: due.into_iter(), report: PassReport { found, ..PassReport::default() } }
+    }
+
+    fn next(&mut self) -> Option<T> {
+        self.due.next()
+    }
+
+    /// Takes note of what became of it. Without a store there is nothing to go on with.
+    fn note(&mut self, id: Uuid, became: Result<Due>) -> Result<()> {
+        match became {
+            Ok(Due::Done) => self.report.done = self.report.done.saturating_add(1),
+            Ok(Due::Gone) => {}
+            Err(error @ Error::Store(StoreError::Unavailable { .. })) => return Err(error),
+            Err(error) => {
+                self.report.failed = self.report.failed.saturating_add(1);
+                self.parts.setbacks.add(id, self.parts.now(), error.with_sources());
+                return Ok(());
+            }
+        }
+        self.parts.setbacks.forget(id);
+        Ok(())
     }
 }
 

@@ -1,16 +1,19 @@
 //! What is in the files: ours, and the payment provider's.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use order_adapters::sqlite::SqliteStore;
 use order_core::id::PaymentId;
 use order_core::inventory::ReservationStatus;
 use order_core::machine::Names as _;
+use order_core::memory::SimulatedAccount;
 use order_core::order::{Order, OrderStatus};
 use order_core::payment::OperationStatus;
-use order_core::store::{OrderFilter, OrderRepository as _, PageRequest};
+use order_core::store::{OrderFilter, PageRequest, Store};
+use order_server::Config;
+use order_server::database::Opened;
 use order_server::simulated::SimulatedProvider;
 
 /// What was counted.
@@ -22,20 +25,66 @@ pub(crate) struct Counted {
     pub(crate) statuses: String,
 }
 
-async fn orders(folder: &Path) -> Vec<Order> {
-    let store = SqliteStore::open(folder.join("orders.db").to_str().unwrap()).await.unwrap();
-    let mut orders = Vec::new();
-    let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
-    loop {
-        let found = store.list_orders(&OrderFilter::default(), page).await.unwrap();
-        orders.extend(found.items);
-        match found.next {
-            Some(next) => page = page.after(Some(next)),
-            None => break,
+/// The store that the servers work on, and the file that their provider's books are in.
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) provider: PathBuf,
+}
+
+impl Books {
+    /// Opens those of a server.
+    pub(crate) async fn of(config: &Config) -> Self {
+        let Opened { store, .. } = config.database.open().await.unwrap();
+        Self { store, provider: config.simulated_books.clone().unwrap() }
+    }
+
+    async fn orders(&self) -> Vec<Order> {
+        let mut orders = Vec::new();
+        let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
+        loop {
+            let found = self.store.list_orders(&OrderFilter::default(), page).await.unwrap();
+            orders.extend(found.items);
+            match found.next {
+                Some(next) => page = page.after(Some(next)),
+                None => return orders,
+            }
         }
     }
-    store.close().await;
-    orders
+
+    /// Waits until no order is unsettled, and everybody was told of everything.
+    pub(crate) async fn wait_until_settled(&self, patience: Duration) {
+        let begun = Instant::now();
+        loop {
+            let why = |order: &Order| {
+                unsettled(order).map(|why| format!("{} ({}): {why}", order.number, order.status))
+            };
+            let left: Vec<String> = self.orders().await.iter().filter_map(why).collect();
+            let untold = self.store.outbox_len().await.unwrap();
+            if left.is_empty() && untold == 0 {
+                return;
+            }
+            assert!(begun.elapsed() < patience, "{untold} events wait, and these orders: {left:#?}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// Compares our books with the stock, with the histories and with the provider's.
+    pub(crate) async fn check(&self, stock: &[(String, i64, i64, i64)]) -> Counted {
+        let orders = self.orders().await;
+        check_stock(&orders, stock);
+        for order in &orders {
+            let history = self.store.history(order.id).await.unwrap();
+            assert_eq!(
+                &Order::fold(&history).unwrap(),
+                order,
+                "{}: its history tells otherwise",
+                order.number
+            );
+        }
+        let provider = SimulatedProvider::open(Some(&self.provider), Duration::ZERO).await.unwrap();
+        check_money(&orders, &provider.books())
+    }
 }
 
 /// Why an order is not settled, if it is not: a call without an outcome, a cancellation that is not done, money to give back.
@@ -54,39 +103,15 @@ fn unsettled(order: &Order) -> Option<&'static str> {
     None
 }
 
-/// Waits until no order is unsettled.
-pub(crate) async fn wait_until_settled(folder: &Path, patience: Duration) {
-    let begun = Instant::now();
-    loop {
-        let left: Vec<String> = orders(folder)
-            .await
-            .iter()
-            .filter_map(|order| {
-                unsettled(order).map(|why| format!("{} ({}): {why}", order.number, order.status))
-            })
-            .collect();
-        if left.is_empty() {
-            return;
-        }
-        assert!(begun.elapsed() < patience, "{} orders do not settle: {:#?}", left.len(), left);
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-/// Compares our books with the stock and with the provider's.
-pub(crate) async fn check(folder: &Path, stock: &[(String, i64, i64, i64)]) -> Counted {
-    let orders = orders(folder).await;
-    check_stock(&orders, stock);
-    let provider =
-        SimulatedProvider::open(Some(&folder.join("simulated-provider.db")), Duration::ZERO).await.unwrap();
-    let accounts = provider.books();
+/// What we were paid is what the provider has taken, and nobody keeps what is not theirs.
+fn check_money(orders: &[Order], accounts: &[SimulatedAccount]) -> Counted {
     let of_payment: HashMap<PaymentId, &Order> = orders
         .iter()
         .flat_map(|order| order.payments.iter().map(move |payment| (payment.id, order)))
         .collect();
     let mut given_back = 0;
     let mut accounts_of: HashMap<PaymentId, usize> = HashMap::new();
-    for account in &accounts {
+    for account in accounts {
         *accounts_of.entry(account.payment_id).or_default() += 1;
         let order = of_payment
             .get(&account.payment_id)
@@ -105,7 +130,7 @@ pub(crate) async fn check(folder: &Path, stock: &[(String, i64, i64, i64)]) -> C
             given_back += 1;
         }
     }
-    for order in &orders {
+    for order in orders {
         assert_eq!(unsettled(order), None, "{}", order.number);
         assert!(
             order.captured().unwrap().minor() <= order.totals.total.minor(),
@@ -118,7 +143,7 @@ pub(crate) async fn check(folder: &Path, stock: &[(String, i64, i64, i64)]) -> C
         }
     }
     let mut statuses: BTreeMap<&str, usize> = BTreeMap::new();
-    for order in &orders {
+    for order in orders {
         *statuses.entry(order.status.name()).or_default() += 1;
     }
     let statuses: Vec<String> = statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();

@@ -9,6 +9,7 @@ use order_server::Config;
 use order_server::token::{Bearer, Signer};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::chance::Chance;
 
@@ -66,6 +67,7 @@ pub(crate) struct Ledger {
     cancelled: AtomicU64,
     refunded: AtomicU64,
     completed: AtomicU64,
+    refused_for_now: AtomicU64,
 }
 
 impl Shop {
@@ -94,6 +96,13 @@ impl Shop {
         self.client.request(method, format!("{base}/api/v1{path}"))
     }
 
+    /// Asks a route beside the interface: `/health`, `/ready`.
+    pub(crate) async fn status(&self, path: &str) -> Option<u16> {
+        let base = self.base.read().unwrap().clone();
+        let response = self.client.get(format!("{base}{path}")).send().await.ok()?;
+        Some(response.status().as_u16())
+    }
+
     pub(crate) fn as_customer(&self, id: &str, method: Method, path: &str) -> RequestBuilder {
         self.request(method, path).bearer_auth(self.token(id, "customer"))
     }
@@ -108,11 +117,15 @@ impl Shop {
     }
 }
 
-/// The answer to a request: its status and body, or nothing when it was lost.
+/// The answer to a request: its status and body, or nothing when it was lost. A server that can't work now says so, and when it
+/// is worth another try; it never fails in another way.
 pub(crate) async fn send(request: RequestBuilder) -> Option<(u16, Value)> {
     let response = request.send().await.ok()?;
     let status = response.status().as_u16();
-    Some((status, response.json().await.ok()?))
+    let says_when = response.headers().contains_key("retry-after");
+    let body = response.json().await.ok()?;
+    assert!(status < 500 || status == 503 && says_when, "the server failed: {status} {body}");
+    Some((status, body))
 }
 
 impl Ledger {
@@ -147,6 +160,11 @@ impl Ledger {
         self.completed.load(Ordering::Relaxed)
     }
 
+    /// How many orders could not be placed because something did not work.
+    pub(crate) fn refused_for_now(&self) -> u64 {
+        self.refused_for_now.load(Ordering::Relaxed)
+    }
+
     fn note_answer(&self, customer: &str, order: &Value) {
         let answered = Answered { customer: customer.to_owned(), order: order.clone() };
         self.unverified.lock().unwrap().push(answered.clone());
@@ -170,8 +188,31 @@ impl Ledger {
     }
 }
 
+/// So many customers at once, until the shop closes.
+pub(crate) fn customers(
+    shop: &Arc<Shop>,
+    ledger: &Arc<Ledger>,
+    count: u64,
+    chance: &mut Chance,
+) -> JoinSet<()> {
+    let mut customers = JoinSet::new();
+    for number in 0..count {
+        let name = format!("customer-{number}");
+        customers.spawn(customer(shop.clone(), ledger.clone(), name, Chance::new(chance.next())));
+    }
+    customers
+}
+
+/// Closes a shop, and waits for the customers in it.
+pub(crate) async fn leave(shop: &Shop, mut customers: JoinSet<()>) {
+    shop.close();
+    while let Some(left) = customers.join_next().await {
+        left.expect("a customer's program must not fail");
+    }
+}
+
 /// A customer, and the staff who serve them, until the server is gone.
-pub(crate) async fn customer(shop: Arc<Shop>, ledger: Arc<Ledger>, name: String, mut chance: Chance) {
+async fn customer(shop: Arc<Shop>, ledger: Arc<Ledger>, name: String, mut chance: Chance) {
     let mut own: Vec<Value> = Vec::new();
     while shop.is_open.load(Ordering::SeqCst) {
         match chance.below(10) {
@@ -207,7 +248,10 @@ async fn check_out(shop: &Shop, ledger: &Ledger, name: &str, chance: &mut Chance
     let answer = send(shop.place(&attempt)).await;
     match answer {
         Some((201, order)) => attempt.order = Some(order),
-        Some((status, problem)) if status < 500 && !matches!(status, 409 | 422) => {
+        Some((503, _)) => {
+            ledger.refused_for_now.fetch_add(1, Ordering::Relaxed);
+        }
+        Some((status, problem)) if !matches!(status, 409 | 422) => {
             panic!("a good order was refused: {status} {problem}")
         }
         Some(_) | None => {}

@@ -16,19 +16,19 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it on a free port, with its files in a folder.
-    pub(crate) fn start(folder: &Path) -> Self {
-        let mut database = OsString::from("sqlite:");
-        database.push(folder.join("orders.db"));
+    /// Starts it on a free port, with its orders in a database and the provider's books in a folder.
+    pub(crate) fn start(database: &str, folder: &Path) -> Self {
         let settings: Vec<(&'static str, OsString)> = vec![
             ("ORDER_ENV", "development".into()),
             ("PORT", "0".into()),
-            ("DATABASE_URL", database),
+            ("DATABASE_URL", database.into()),
+            ("DATABASE_TIMEOUT_SECONDS", "1".into()),
             ("JWT_SECRET", "the secret of the crash test, which nobody else uses".into()),
             ("DEMO_STOCK", super::load::STOCK.to_string().into()),
+            ("SIMULATED_BOOKS", folder.join("simulated-provider.db").into()),
             ("SIMULATED_SLOW_MILLISECONDS", "300".into()),
             ("PASS_SECONDS", "1".into()),
-            ("RUST_LOG", "warn".into()),
+            ("RUST_LOG", std::env::var_os("RUST_LOG").unwrap_or_else(|| "off".into())),
         ];
         let mut child = Command::new(env!("CARGO_BIN_EXE_order-server"))
             .envs(settings.iter().cloned())
@@ -55,6 +55,11 @@ impl Process {
             self.settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         };
         Config::read(None, &find).expect("the settings are good")
+    }
+
+    /// Whether it is still the one that was started.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
     }
 
     /// Kills it: SIGKILL, no time for anything.

@@ -1,7 +1,10 @@
 //! What the server must answer after a crash.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use super::load::{Answered, Attempt, PRODUCTS, Shop, send};
 
@@ -43,26 +46,37 @@ pub(crate) async fn answered_are_there(shop: &Shop, answers: &[Answered]) -> usi
 
 /// Every request that is sent again is answered with the order it made, or makes one now; and then with the same again.
 /// Returns how many were answered with an order.
-pub(crate) async fn replays_answer_the_same(shop: &Shop, attempts: &[Attempt]) -> usize {
-    let mut replayed = 0;
-    for attempt in attempts {
-        let (status, first) = send(shop.place(attempt)).await.expect("the server answers");
-        let Some(original) = &attempt.order else {
-            // It was never answered: it may be done now, or be refused now, e.g. because the cart was ordered meanwhile.
-            if status == 201 {
-                let (status, second) = send(shop.place(attempt)).await.expect("the server answers");
-                assert_eq!((status, &second), (201, &first), "{}: a replay differs", attempt.key);
-                replayed += 1;
-            } else {
-                assert!(matches!(status, 409 | 422), "{}: {status} {first}", attempt.key);
+pub(crate) async fn replays_answer_the_same(shop: &Arc<Shop>, attempts: &[Attempt]) -> usize {
+    const AT_ONCE: usize = 8;
+    let mut replays = JoinSet::new();
+    for part in attempts.chunks(attempts.len().div_ceil(AT_ONCE).max(1)) {
+        let (shop, part) = (shop.clone(), part.to_vec());
+        replays.spawn(async move {
+            let mut replayed = 0;
+            for attempt in &part {
+                replayed += usize::from(replay_answers_the_same(&shop, attempt).await);
             }
-            continue;
-        };
+            replayed
+        });
+    }
+    replays.join_all().await.into_iter().sum()
+}
+
+async fn replay_answers_the_same(shop: &Shop, attempt: &Attempt) -> bool {
+    let (status, first) = send(shop.place(attempt)).await.expect("the server answers");
+    if let Some(original) = &attempt.order {
         assert_eq!(status, 201, "{}: a replay is refused: {first}", attempt.key);
         assert_eq!(&first, original, "{}: a replay differs", attempt.key);
-        replayed += 1;
+        return true;
     }
-    replayed
+    // It was never answered: it may be done now, or be refused now, e.g. because the cart was ordered meanwhile.
+    if status != 201 {
+        assert!(matches!(status, 409 | 422), "{}: {status} {first}", attempt.key);
+        return false;
+    }
+    let (status, second) = send(shop.place(attempt)).await.expect("the server answers");
+    assert_eq!((status, &second), (201, &first), "{}: a replay differs", attempt.key);
+    true
 }
 
 /// The stock levels: product, on hand, reserved, sold.
