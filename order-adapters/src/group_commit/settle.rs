@@ -1,6 +1,7 @@
 //! Brings write-sets to their outcomes.
 
 use std::error::Error;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use super::{Failed, Link, Rows, Sums, Trouble, internal, unavailable};
 /// How often a write-set that no guard refuses is tried when the database does. Each time somebody else must have been faster.
 const MAX_UNEXPLAINED: u32 = 20;
 
-/// How often deadlocks and the like are tried again.
-const MAX_AGAIN: u32 = 30;
+/// How often deadlocks, write conflicts and the like are tried again: for some seconds.
+const MAX_AGAIN: u32 = 60;
 
 /// How often a lost connection is replaced before the outcome is left unknown. A write-set is applied once, so that it may be
 /// sent again.
@@ -159,7 +160,7 @@ impl<'l, L: Link> Settling<'l, L> {
             }
             Trouble::Again if self.again < MAX_AGAIN => {
                 self.again = self.again.saturating_add(1);
-                tokio::time::sleep(Duration::from_millis(u64::from(self.again))).await;
+                tokio::time::sleep(pause(self.again)).await;
             }
             Trouble::Again => self.give_up("write", error),
             Trouble::Lost => {
@@ -204,6 +205,13 @@ impl<'l, L: Link> Settling<'l, L> {
             answer(waiting, outcome);
         }
     }
+}
+
+/// How long to wait before the next try: up to twice as long each time, at most 64 milliseconds; and drawn by lot, so that those
+/// who have met do not meet again.
+fn pause(tries: u32) -> Duration {
+    let most = 1_000_u64 << tries.min(6);
+    Duration::from_micros(RandomState::new().hash_one(tries) % most)
 }
 
 fn answer<L: Link>(waiting: Waiting<L>, outcome: Result<CommitOutcome, StoreError>) {

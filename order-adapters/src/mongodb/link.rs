@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use ::mongodb::bson::{Bson, DateTime, Document};
+use ::mongodb::bson::{Bson, DateTime, Document, doc};
 use ::mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use ::mongodb::options::{ReadConcern, SelectionCriteria, TransactionOptions, WriteConcern};
 use ::mongodb::{ClientSession, Database};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::look::look;
 use super::statements::{Statement, apply};
@@ -16,6 +16,9 @@ use crate::group_commit::{self, Failed, Picture, Sums, Trouble};
 
 /// How long to wait before a commit whose outcome is not known is sent again.
 const COMMIT_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long to wait for the end of a session on the server.
+const KILL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every write waits for: a majority that has it in its journal.
 pub(super) fn durable(patience: Duration) -> WriteConcern {
@@ -88,6 +91,14 @@ impl Link {
         within(deadline, begun).await
     }
 
+    /// Ends a session on the server. A transaction whose commit has not come through would be in everybody's way for as long as
+    /// the server leaves it there, a minute by default; one that is committed is not harmed.
+    async fn kill(&self, session: &ClientSession) {
+        let kill = self.database.run_command(doc! { "killSessions": [session.id().clone()] });
+        // Whoever can't be reached ends it by itself.
+        let _ = timeout(KILL_PATIENCE, kill).await;
+    }
+
     /// Commits the transaction if all went well, and ends it if not.
     async fn end<T>(
         &mut self,
@@ -97,7 +108,10 @@ impl Link {
     ) -> Result<T, Failed> {
         match done {
             Ok(done) => {
-                commit(&mut session, deadline).await?;
+                if let Err(failure) = commit(&mut session, deadline).await {
+                    self.kill(&session).await;
+                    return Err(failure);
+                }
                 self.session = Some(session);
                 Ok(done)
             }
