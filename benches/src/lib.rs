@@ -51,7 +51,7 @@ impl Shop {
         let mut stocked = BTreeMap::new();
         for index in 0..products {
             let id = product_id(index)?;
-            let level = engine.inventory().set(id, location.clone(), units, &shop).await?;
+            let level = engine.inventory().set(id, location.clone(), units, None, &shop).await?.value;
             stocked.insert(level.key, i64::from(units));
         }
         Ok(Self { engine, provider, stocked })
@@ -116,6 +116,7 @@ impl Shop {
             stocked: &self.stocked,
             sold_elsewhere: &BTreeMap::new(),
             heard: None,
+            heard_stock: None,
             is_at_rest: false,
             now: self.engine.clock().now(),
         };

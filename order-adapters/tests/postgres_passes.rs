@@ -47,7 +47,7 @@ impl Shop {
         let engines = [engine().await, engine().await];
         let staff = Request::by(Actor::Service("shop".to_owned()));
         let main = LocationId::new("main").unwrap();
-        engines[0].inventory().set(tea.clone(), main, 1_000, &staff).await.unwrap();
+        engines[0].inventory().set(tea.clone(), main, 1_000, None, &staff).await.unwrap();
         let mut shop = Self { schema, engines, provider, clock, orders: Vec::new() };
         for _ in 0..orders {
             let items = vec![OrderItem { product_id: tea.clone(), quantity: 1, price: None }];

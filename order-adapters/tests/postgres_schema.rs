@@ -195,8 +195,35 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     for _ in 0..3 {
         place.schema.open().await.close().await;
     }
-    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 2);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 3);
     assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
+}
+
+#[tokio::test]
+async fn no_hand_can_change_a_journal() {
+    let mut place = Place::new().await;
+    place.apply(&place.sampler.receive(&[("tea", 3)])).await;
+    let hand = &mut place.hand;
+    hand.refuses("UPDATE {schema}.stock_records SET body = '{}'", "what happened never changes").await;
+    hand.refuses("DELETE FROM {schema}.stock_records", "what happened is never forgotten").await;
+    hand.refuses("TRUNCATE {schema}.stock_records", "what happened is never forgotten").await;
+    hand.refuses("UPDATE {schema}.stock SET low_at = -1", "stock_threshold").await;
+    let copy = "INSERT INTO {schema}.stock_records (product_id, location, sequence, at, on_hand, reserved, sold, name, body)
+        SELECT {product}, location, 77, at, on_hand, reserved, sold, name, body FROM {schema}.stock_records";
+    hand.refuses(&copy.replace("{product}", "'cup'"), "there is no such stock level").await;
+    hand.accepts(&copy.replace("{product}", "product_id")).await;
+    assert_eq!(
+        hand.number("SELECT max(sequence) FROM {schema}.stock_records").await,
+        2,
+        "it gets its own place"
+    );
+    hand.accepts("UPDATE {schema}.stock SET low_at = 2").await;
+    hand.accepts("UPDATE {schema}.stock SET reserved = 1").await;
+    hand.accepts("UPDATE {schema}.stock SET reserved = on_hand").await;
+    let told = "SELECT count(*) FROM {schema}.stock_records
+        WHERE sequence = 3 AND name = 'inventory.low_stock' OR sequence = 4 AND name = 'inventory.out_of_stock'";
+    assert_eq!(hand.number(told).await, 2, "also what a hand does is told");
+    assert_eq!(hand.number("SELECT last FROM {schema}.stock_outbox").await, 4);
 }
 
 #[tokio::test]
@@ -279,6 +306,20 @@ async fn questions_walk_an_index() {
             "carts_expiring",
         ),
         ("SELECT body FROM {schema}.carts WHERE status = 'open' AND owner_key = 'a'", "carts_open"),
+        (
+            "SELECT body FROM {schema}.stock_records WHERE product_id = 'a' AND (at, location, sequence) < (9, 'b', 3)
+             AND (NULL::text IS NULL OR location = NULL::text)
+             ORDER BY at DESC, location DESC, sequence DESC LIMIT 5",
+            "stock_records_by_time",
+        ),
+        (
+            "SELECT at FROM {schema}.stock_outbox WHERE busy_until IS NULL ORDER BY at, product_id, location LIMIT 5",
+            "stock_outbox_free",
+        ),
+        (
+            "SELECT at FROM {schema}.stock_outbox WHERE busy_until IS NOT NULL AND busy_until <= 9",
+            "stock_outbox_busy",
+        ),
     ] {
         let plan = place.plan(sql).await;
         assert!(plan.contains(index), "{sql}:\n{plan}");

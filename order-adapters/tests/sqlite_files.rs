@@ -2,20 +2,22 @@
 #![cfg(feature = "sqlite")]
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use order_adapters::sqlite::{OpenError, SqliteStore, Synchronous};
 use order_core::StoreError;
-use order_core::conformance::sample::{Sampler, customer, shelf};
-use order_core::inventory::StockChange;
+use order_core::conformance::sample::{Sampler, customer, customer_cart, shelf};
+use order_core::inventory::{StockChange, StockEvent, StockLevel};
 use order_core::store::{
-    Commit, CommitOutcome, OrderFilter, OrderRepository, OutboxRepository, PageRequest, Refusal,
-    StockRepository, StoreHealth,
+    CartRepository, Commit, CommitOutcome, OrderFilter, OrderRepository, OutboxRepository, PageRequest,
+    Refusal, StockRepository, StoreHealth,
 };
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row, SqlStr};
 use tempfile::TempDir;
 
 struct Place {
@@ -87,7 +89,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     let count =
         "SELECT (SELECT count(*) FROM order_engine_migrations), (SELECT count(*) FROM _sqlx_migrations)";
     let row = sqlx::query(count).fetch_one(&mut host).await.unwrap();
-    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (1, 1));
+    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (2, 1));
 }
 
 #[tokio::test]
@@ -102,6 +104,75 @@ async fn many_may_open_a_new_file_at_once() {
     for task in opening {
         task.await.unwrap().unwrap();
     }
+}
+
+/// What version 1 of the schema was made of.
+const VERSION_1: &str = include_str!("../src/sqlite/migrations/0001_order_engine.sql");
+
+/// A file of version 1 with the rows that another file has, as version 1 wrote them.
+async fn previous_version(of: &Place) -> Place {
+    let place = Place::new();
+    let mut hand = place.by_hand().await;
+    let sql = SqlStr::from_static(VERSION_1);
+    let first = Migration::new(1, Cow::Borrowed("order engine"), MigrationType::Simple, sql, false);
+    let mut migrator = Migrator::with_migrations(vec![first]);
+    migrator.dangerous_set_table_name("order_engine_migrations");
+    migrator.run_direct(None, &mut hand, false).await.unwrap();
+    let attach = format!("ATTACH '{}' AS filled", of.path().display());
+    sqlx::raw_sql(AssertSqlSafe(attach)).execute(&mut hand).await.unwrap();
+    for table in
+        ["orders", "payments", "events", "carts", "stock", "reservations", "idempotency", "write_sets"]
+    {
+        let columns = format!("SELECT group_concat(name, ', ') FROM pragma_table_info('{table}', 'main')");
+        let columns: String = sqlx::query_scalar(AssertSqlSafe(columns)).fetch_one(&mut hand).await.unwrap();
+        // A call to a provider had no reason then.
+        let values = if table == "events" {
+            columns.replace("body", "json_remove(body, '$.event.reason')")
+        } else {
+            columns.clone()
+        };
+        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {values} FROM filled.{table}");
+        let done = sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut hand).await.unwrap();
+        assert!(done.rows_affected() > 0, "{table} has no rows to migrate");
+    }
+    hand.close().await.unwrap();
+    place
+}
+
+#[tokio::test]
+async fn a_database_of_the_previous_version_is_migrated() {
+    let (filled, sampler) = (Place::new(), Sampler::new(11));
+    let (set, order) = sampler.order("ann", "tea");
+    let record = sampler.put_record(true, &sampler.record("scope", "key-1"));
+    let cart = sampler.cart(customer_cart("ann"));
+    let store = filled.open().await.unwrap();
+    for set in [&sampler.receive(&[("tea", 9)]), &set, &record, &sampler.put_cart(0, &cart)] {
+        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
+    }
+    store.close().await;
+    let place = previous_version(&filled).await;
+    let store = place.open().await.unwrap();
+    assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), order);
+    assert_eq!(store.history(order.id).await.unwrap(), set.events);
+    assert_eq!(store.find_cart(cart.id).await.unwrap(), Some(cart));
+    assert_eq!(store.outbox_len().await.unwrap(), u64::try_from(set.events.len()).unwrap());
+    let tea = shelf("tea");
+    let levels = || async { store.stock_levels(std::slice::from_ref(&tea.product_id)).await.unwrap() };
+    assert_eq!(levels().await, [StockLevel::new(tea.clone(), 9, 1, 0)]);
+    assert_eq!(store.commit(&set).await.unwrap(), CommitOutcome::Applied, "a repeated write-set");
+    let (pay, paid) = sampler.approve(&order);
+    assert_eq!(store.commit(&pay).await.unwrap(), CommitOutcome::Applied);
+    assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), paid);
+    let mut take = sampler.set();
+    let entry = sampler.entry(StockEvent::Adjusted { units: -8 });
+    take.record_stock(tea.clone(), StockChange::adjust(-8), entry);
+    assert_eq!(store.commit(&take).await.unwrap(), CommitOutcome::Applied);
+    let page = store.stock_records(&tea.product_id, None, None, 9).await.unwrap();
+    let told: Vec<_> = page.items.iter().map(|record| (record.sequence, record.event.name())).collect();
+    assert_eq!(told, [(2, "inventory.out_of_stock"), (1, "inventory.adjusted")]);
+    assert_eq!(levels().await, [StockLevel::new(tea.clone(), 0, 0, 1)]);
+    store.close().await;
+    place.open().await.unwrap().ping().await.unwrap();
 }
 
 #[tokio::test]

@@ -59,7 +59,37 @@ async fn no_hand_can_oversell() {
     file.refuses("UPDATE stock SET reserved = -1", "stock_never_oversold").await;
     file.refuses("UPDATE stock SET sold = -1", "CHECK").await;
     file.refuses("UPDATE stock SET on_hand = 3.5", "cannot store REAL").await;
-    file.refuses("INSERT INTO stock VALUES ('tea', 'main', 9, 0, 0)", "UNIQUE").await;
+    file.refuses(
+        "INSERT INTO stock (product_id, location, on_hand, reserved, sold) VALUES ('tea', 'main', 9, 0, 0)",
+        "UNIQUE",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn no_hand_can_change_a_journal() {
+    let mut file = File::new().await;
+    file.apply(&file.sampler.receive(&[("tea", 3)])).await;
+    file.refuses("UPDATE stock_records SET body = '{}'", "what happened never changes").await;
+    file.refuses("DELETE FROM stock_records", "what happened is never forgotten").await;
+    file.refuses("UPDATE stock SET low_at = -1", "stock_threshold").await;
+    let copy = "INSERT INTO stock_records SELECT {product}, location, sequence + {}, at, on_hand, reserved, sold, low_at, name, body
+        FROM stock_records";
+    let (of_tea, of_cup) = (copy.replace("{product}", "product_id"), copy.replace("{product}", "'cup'"));
+    for gap in ["0", "2"] {
+        file.refuses(&of_tea.replace("{}", gap), "no gaps").await;
+    }
+    file.refuses(&of_cup.replace("{}", "0"), "no gaps").await;
+    file.accepts(&of_tea.replace("{}", "1")).await;
+    for sql in ["low_at = 2", "reserved = 1", "reserved = on_hand"] {
+        file.accepts(&format!("UPDATE stock SET {sql}")).await;
+    }
+    let told = "SELECT group_concat(sequence || ' ' || name, ', ') FROM stock_records WHERE sequence > 2";
+    let told: String = sqlx::query_scalar(told).fetch_one(&mut file.by_hand).await.unwrap();
+    assert_eq!(told, "3 inventory.low_stock, 4 inventory.out_of_stock", "also what a hand does is told");
+    let last: i64 =
+        sqlx::query_scalar("SELECT last FROM stock_outbox").fetch_one(&mut file.by_hand).await.unwrap();
+    assert_eq!(last, 4);
 }
 
 #[tokio::test]
@@ -192,6 +222,14 @@ async fn questions_walk_an_index() {
         (
             "SELECT id FROM carts WHERE status = 'open' AND expires_at <= 9 ORDER BY expires_at, id LIMIT 5",
             "carts_expiring (expires_at<?)",
+        ),
+        (
+            "SELECT at FROM stock_outbox WHERE busy_until IS NULL ORDER BY at, product_id, location LIMIT 5",
+            "stock_outbox_free",
+        ),
+        (
+            "SELECT at FROM stock_outbox WHERE attempts > 0 AND attempts >= 2 ORDER BY at, product_id, location LIMIT 5",
+            "stock_outbox_failing",
         ),
         ("SELECT body FROM events WHERE order_id = x'00' ORDER BY sequence", "(order_id=?)"),
     ] {

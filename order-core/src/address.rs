@@ -27,6 +27,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Invalid;
+use crate::text::{is_line, refuse_control};
 
 /// The longest street line, in characters.
 pub const MAX_LINE: usize = 200;
@@ -107,8 +108,8 @@ fn optional(invalid: &mut Invalid, pointer: &str, text: Option<&str>, max: usize
     let Some(text) = text else { return };
     if text.chars().nth(max).is_some() {
         invalid.push(pointer, "too_long", format!("must be at most {max} characters"));
-    } else if text.chars().any(char::is_control) {
-        invalid.push(pointer, "control_characters", "must not hold control characters");
+    } else if !is_line(text) {
+        refuse_control(invalid, pointer);
     }
 }
 

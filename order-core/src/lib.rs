@@ -29,7 +29,7 @@
 //!
 //! // The shop puts ten units on the shelf.
 //! let shop = Request::by(Actor::Service("shop".to_owned()));
-//! engine.inventory().set(tea.clone(), LocationId::new("main")?, 10, &shop).await?;
+//! engine.inventory().set(tea.clone(), LocationId::new("main")?, 10, None, &shop).await?;
 //!
 //! // A customer puts two of them into the cart, and orders what is in it.
 //! let alice = CustomerId::new("alice")?;
@@ -110,7 +110,11 @@ pub mod service;
 #[cfg(feature = "conformance")]
 pub mod simulation;
 pub mod store;
+mod text;
 pub mod time;
 
+/// For [`decorate_store!`].
+#[doc(hidden)]
+pub use async_trait::async_trait as __async_trait;
 pub use error::{Error, ErrorKind, Invalid, Result, StoreError};
 pub use service::{Engine, EngineBuilder};

@@ -6,31 +6,20 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use order_core::address::Address;
-use order_core::cart::{Cart, CartOwner};
+use order_core::cart::CartOwner;
 use order_core::error::StoreError;
 use order_core::gateway::Product;
-use order_core::id::{
-    CartId, CustomerId, IdempotencyKey, LocationId, OrderId, OrderNumber, PaymentId, ProductId, ProviderId,
-    ReservationId, SellerId,
-};
-use order_core::inventory::{Reservation, StockLevel};
+use order_core::id::{CustomerId, IdempotencyKey, LocationId, ProductId, ProviderId, SellerId};
 use order_core::memory::{MemoryCatalogue, MemoryStore, SimulatedGateway};
 use order_core::money::{Currency, Money};
-use order_core::order::{Actor, EventRecord, Order, OrderStatus, Tender};
+use order_core::order::{Actor, OrderStatus, Tender};
 use order_core::service::{AddItem, CancelOrder, Engine, PlaceOrder, RefundTarget, Request};
-use order_core::store::{
-    CartRepository, Commit, CommitOutcome, IdempotencyRecord, IdempotencyRepository, OrderFilter,
-    OrderRepository, OutboxMessage, OutboxRepository, Page, PageRequest, ReservationRepository, Retention,
-    StockRepository, StoreHealth, WriteSet,
-};
-use order_core::time::Timestamp;
-
-type Answer<T> = Result<T, StoreError>;
+use order_core::store::{Commit, CommitOutcome, Store, WriteSet};
 
 /// A store that notes what it is asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Noting {
-    inner: MemoryStore,
+    inner: Arc<dyn Store>,
     asked: Mutex<Vec<&'static str>>,
 }
 
@@ -39,69 +28,32 @@ impl Noting {
     fn take(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
+
+    async fn pass<T, F>(
+        &self,
+        name: &'static str,
+        call: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        self.asked.lock().unwrap().push(name);
+        call().await
+    }
 }
 
-macro_rules! noting {
-    ($($port:ident { $(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+ })+) => {
-        $(
-            #[async_trait]
-            impl $port for Noting {
-                $(
-                    async fn $name(&self, $($argument: $kind),*) -> Answer<$answer> {
-                        self.asked.lock().unwrap().push(stringify!($name));
-                        self.inner.$name($($argument),*).await
-                    }
-                )+
-            }
-        )+
-    };
-}
+order_core::decorate_store!(Noting);
 
-noting! {
-    Commit {
-        fn commit(set: &WriteSet) -> CommitOutcome;
-    }
-    CartRepository {
-        fn find_cart(id: CartId) -> Option<Cart>;
-        fn find_open_cart(owner: &CartOwner) -> Option<Cart>;
-        fn expired_carts(now: Timestamp, limit: u32) -> Vec<(CartId, u64)>;
-    }
-    OrderRepository {
-        fn find_order(id: OrderId) -> Option<Order>;
-        fn find_order_by_number(number: &OrderNumber) -> Option<Order>;
-        fn find_order_by_payment(id: PaymentId) -> Option<Order>;
-        fn list_orders(filter: &OrderFilter, page: PageRequest) -> Page<Order>;
-        fn due_orders(now: Timestamp, limit: u32) -> Vec<OrderId>;
-        fn history(id: OrderId) -> Vec<EventRecord>;
-    }
-    StockRepository {
-        fn stock_levels(products: &[ProductId]) -> Vec<StockLevel>;
-    }
-    ReservationRepository {
-        fn find_reservation(id: ReservationId) -> Option<Reservation>;
-        fn expired_reservations(now: Timestamp, products: &[ProductId], limit: u32) -> Vec<Reservation>;
-    }
-    IdempotencyRepository {
-        fn find_idempotency(scope: &str, key: &IdempotencyKey) -> Option<IdempotencyRecord>;
-    }
-    OutboxRepository {
-        fn claim_outbox(now: Timestamp, until: Timestamp, orders: u32) -> Vec<OutboxMessage>;
-        fn delivered(order_id: OrderId, sequence: u64) -> ();
-        fn undelivered(order_id: OrderId, sequence: u64, again: Timestamp) -> ();
-        fn stuck_outbox(attempts: u32, limit: u32) -> Vec<OutboxMessage>;
-        fn outbox_len() -> u64;
-    }
-    Retention {
-        fn forget(write_sets: Timestamp, idempotency: Timestamp, limit: u32) -> u64;
-    }
-    StoreHealth {
-        fn ping() -> ();
+#[async_trait]
+impl Commit for Noting {
+    async fn commit(&self, set: &WriteSet) -> Result<CommitOutcome, StoreError> {
+        self.pass("commit", || self.inner.commit(set)).await
     }
 }
 
 #[tokio::test]
 async fn every_request_has_a_fixed_number_of_round_trips() {
-    let store = Arc::new(Noting::default());
+    let store = Arc::new(Noting { inner: Arc::new(MemoryStore::default()), asked: Mutex::default() });
     let goods: Vec<_> = (0..50).map(product).collect();
     let simulated = ProviderId::new("simulated").unwrap();
     let engine = Engine::builder(store.clone())
@@ -116,7 +68,7 @@ async fn every_request_has_a_fixed_number_of_round_trips() {
     );
     for product in &goods {
         let location = LocationId::new("main").unwrap();
-        engine.inventory().set(product.id.clone(), location, 100, &by_staff).await.unwrap();
+        engine.inventory().set(product.id.clone(), location, 100, None, &by_staff).await.unwrap();
         let item = AddItem { product_id: product.id.clone(), quantity: 2, seller_id: None };
         engine.carts().add_item(&CartOwner::Customer(ann.clone()), item, None).await.unwrap();
     }

@@ -271,11 +271,13 @@ impl World {
             }
             Command::Capture(amount) => {
                 let (amount, Some(id)) = (money(*amount), payment) else { return };
-                self.decide(|draft, policy, context| order::capture(draft, id, amount, policy, context));
+                self.decide(|draft, policy, context| {
+                    order::capture(draft, id, amount, None, policy, context)
+                });
             }
             Command::Void => {
                 let Some(id) = payment else { return };
-                self.decide(|draft, policy, context| order::void(draft, id, policy, context));
+                self.decide(|draft, policy, context| order::void(draft, id, None, policy, context));
             }
             Command::PayAgain(manual) => {
                 let tender = tender(PaymentMethod::Card, *manual);

@@ -1,15 +1,15 @@
-//! The routes of stock and reservations.
+//! The routes of availability and reservations: for services.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use order_core::id::{CustomerId, LocationId, ProductId, ReservationId};
-use order_core::inventory::{Demand, MAX_UNITS, Reservation, StockLevel};
+use order_core::Invalid;
+use order_core::id::{CustomerId, ProductId, ReservationId};
+use order_core::inventory::{Demand, Reservation};
 use order_core::money::Money;
 use order_core::service::ReserveStock;
 use order_core::time::Duration;
-use order_core::{Error, Invalid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::auth::{OnlyService, Operator};
+use crate::auth::OnlyService;
 use crate::call::{Call, answer, once};
 use crate::cart::read_id;
 use crate::json::{Json, OptionalJson};
@@ -26,177 +26,13 @@ use crate::names::ReservationStatusName;
 use crate::params::Id;
 use crate::problem::{Problem, ShortageBody};
 
-/// Where stock is kept when nobody says.
-const DEFAULT_LOCATION: &str = "main";
-
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(stock, set_stock))
-        .routes(routes!(adjust_stock))
         .routes(routes!(check))
         .routes(routes!(reserve))
         .routes(routes!(reservation))
         .routes(routes!(confirm))
         .routes(routes!(release))
-}
-
-/// How many units of a product there are.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Stock)]
-#[serde(deny_unknown_fields)]
-struct StockBody {
-    sku: String,
-    /// Units on the shelf.
-    on_hand: i64,
-    /// Units on the shelf that are held for somebody.
-    reserved: i64,
-    /// Units that can be sold.
-    available: i64,
-    /// Units that were sold and not put back.
-    sold: i64,
-    locations: Vec<ShelfBody>,
-}
-
-/// How many units of a product there are at one location.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Shelf)]
-#[serde(deny_unknown_fields)]
-struct ShelfBody {
-    location: String,
-    on_hand: i64,
-    reserved: i64,
-    available: i64,
-    sold: i64,
-}
-
-impl StockBody {
-    fn of(product: &ProductId, levels: &[StockLevel]) -> Self {
-        let sum = |units: fn(&StockLevel) -> i64| {
-            levels.iter().fold(0_i64, |sum, level| sum.saturating_add(units(level)))
-        };
-        let shelf = |level: &StockLevel| ShelfBody {
-            location: level.key.location.to_string(),
-            on_hand: level.on_hand,
-            reserved: level.reserved,
-            available: level.available(),
-            sold: level.sold,
-        };
-        Self {
-            sku: product.to_string(),
-            on_hand: sum(|level| level.on_hand),
-            reserved: sum(|level| level.reserved),
-            available: sum(StockLevel::available),
-            sold: sum(|level| level.sold),
-            locations: levels.iter().map(shelf).collect(),
-        }
-    }
-}
-
-async fn answer_stock(api: &Api, product: ProductId) -> Result<Response, Problem> {
-    let products = [product];
-    let levels = api.engine().inventory().levels(&products).await?;
-    let [product] = products;
-    if levels.is_empty() {
-        return Err(Error::NotFound { what: "stock" }.into());
-    }
-    Ok(answer(StatusCode::OK, &StockBody::of(&product, &levels), None, false))
-}
-
-/// The stock of a product, at all locations.
-#[utoipa::path(get, operation_id = "get_stock", path = "/inventory/stock/{sku}", tag = "inventory", params(("sku" = String, Path)),
-    responses((status = 200, body = StockBody)), security(("bearer" = []), ("service_key" = [])))]
-async fn stock(
-    State(api): State<Api>,
-    Operator(_): Operator,
-    Id(product): Id<ProductId>,
-) -> Result<Response, Problem> {
-    answer_stock(&api, product).await
-}
-
-/// What was counted.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = SetStock)]
-#[serde(deny_unknown_fields)]
-struct SetStockBody {
-    /// Units on the shelf.
-    on_hand: u32,
-    /// Where. Without it, at `main`.
-    #[schema(min_length = 1, max_length = 64)]
-    location: Option<String>,
-}
-
-fn read_location(location: Option<String>, invalid: &mut Invalid) -> Option<LocationId> {
-    let name = location.unwrap_or_else(|| DEFAULT_LOCATION.to_owned());
-    read_id(LocationId::new(name), "/location", invalid)
-}
-
-fn must(location: Option<LocationId>, invalid: Invalid) -> Result<LocationId, Problem> {
-    invalid.into_result()?;
-    Ok(location.ok_or(Error::Internal("a location was lost"))?)
-}
-
-/// Sets how many units there are at a location, as they were counted.
-#[utoipa::path(put, operation_id = "set_stock", path = "/inventory/stock/{sku}", tag = "inventory", request_body = SetStockBody,
-    params(("sku" = String, Path)),
-    responses((status = 200, body = StockBody)), security(("bearer" = []), ("service_key" = [])))]
-async fn set_stock(
-    State(api): State<Api>,
-    Operator(actor): Operator,
-    Id(product): Id<ProductId>,
-    call: Call,
-    body: Json<SetStockBody>,
-) -> Result<Response, Problem> {
-    let mut invalid = Invalid::default();
-    let location = read_location(body.value.location, &mut invalid);
-    let location = must(location, invalid)?;
-    let request = call.request(actor, &body.canonical);
-    api.engine().inventory().set(product.clone(), location, body.value.on_hand, &request).await?;
-    answer_stock(&api, product).await
-}
-
-/// Units that came or went.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = AdjustStock)]
-#[serde(deny_unknown_fields)]
-struct AdjustStockBody {
-    /// How many came; below zero, how many went.
-    by: i64,
-    /// Why.
-    #[schema(min_length = 1, max_length = 500)]
-    reason: String,
-    /// Where. Without it, at `main`.
-    #[schema(min_length = 1, max_length = 64)]
-    location: Option<String>,
-}
-
-/// The longest reason, in bytes: as for every other command.
-const MAX_REASON: usize = order_core::service::CancelOrder::MAX_REASON;
-
-/// Changes how many units there are at a location: received, lost, found.
-#[utoipa::path(post, operation_id = "adjust_stock", path = "/inventory/stock/{sku}/adjust", tag = "inventory", request_body = AdjustStockBody,
-    params(("sku" = String, Path)),
-    responses((status = 200, body = StockBody)), security(("bearer" = []), ("service_key" = [])))]
-async fn adjust_stock(
-    State(api): State<Api>,
-    Operator(actor): Operator,
-    Id(product): Id<ProductId>,
-    call: Call,
-    body: Json<AdjustStockBody>,
-) -> Result<Response, Problem> {
-    let AdjustStockBody { by, reason, location } = body.value;
-    let mut invalid = Invalid::default();
-    let location = read_location(location, &mut invalid);
-    if by == 0 || by.unsigned_abs() > MAX_UNITS.unsigned_abs() {
-        invalid.push("/by", "out_of_range", format!("must not be 0, nor beyond {MAX_UNITS}"));
-    }
-    if reason.is_empty() || reason.len() > MAX_REASON {
-        invalid.push("/reason", "out_of_range", format!("must be 1 to {MAX_REASON} bytes"));
-    }
-    let location = must(location, invalid)?;
-    let request = call.request(actor, &body.canonical);
-    tracing::info!(sku = %product, by, reason, actor = ?request.actor, "stock adjusted");
-    api.engine().inventory().adjust(product.clone(), location, by, &request).await?;
-    answer_stock(&api, product).await
 }
 
 /// Units of a product.

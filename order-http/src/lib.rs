@@ -63,6 +63,7 @@ mod orders;
 mod params;
 mod payments;
 mod problem;
+mod stock;
 
 pub use api::{Api, ApiBuilder, router};
 pub use auth::{AuthError, Authenticator, Caller, JwtAuthenticator, Person, Role, ServiceKeys};

@@ -70,10 +70,16 @@ pub(crate) fn read_list(mut params: Params) -> Result<(OrderFilter, PageRequest)
     Ok((filter, page))
 }
 
-fn read_page(params: &mut Params) -> PageRequest {
+/// Reads how many items a page has at most.
+pub(crate) fn read_limit(params: &mut Params) -> u32 {
     let limit = params.read("limit", "out_of_range", "must be a whole number from 1 to 100", |text| {
         text.parse().ok().filter(|limit| (1..=PageRequest::MAX_LIMIT).contains(limit))
     });
+    limit.unwrap_or(DEFAULT_LIMIT)
+}
+
+fn read_page(params: &mut Params) -> PageRequest {
+    let limit = read_limit(params);
     let skip = params.read("skip", "out_of_range", "must be a whole number from 0 to 10000", |text| {
         text.parse().ok().filter(|skip| *skip <= PageRequest::MAX_SKIP)
     });
@@ -89,10 +95,7 @@ fn read_page(params: &mut Params) -> PageRequest {
         "created_at" => Some(SortOrder::OldestFirst),
         _ => None,
     });
-    PageRequest::first(limit.unwrap_or(DEFAULT_LIMIT))
-        .after(cursor)
-        .skip(skip.unwrap_or(0))
-        .sorted(sort.unwrap_or_default())
+    PageRequest::first(limit).after(cursor).skip(skip.unwrap_or(0)).sorted(sort.unwrap_or_default())
 }
 
 fn read_statuses(params: &mut Params) -> Vec<OrderStatus> {

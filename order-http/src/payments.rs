@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use order_core::error::FieldError;
 use order_core::id::{PaymentId, ProviderId};
 use order_core::money::Money;
-use order_core::order::{Actor, Order, Tender};
+use order_core::order::{Order, Tender};
 use order_core::payment::{
     CaptureMode, DisputeStatus, Operation, Origin, Payment, PaymentAction, PaymentMethod, ProviderToken,
     ReportedDispute,
@@ -369,11 +369,6 @@ struct ReasonBody {
     reason: Option<String>,
 }
 
-/// Notes why the staff does something: the engine's history says who and when.
-fn note(what: &'static str, id: PaymentId, actor: &Actor, reason: Option<&str>) {
-    tracing::info!(what, payment_id = %id, actor = ?actor, reason, "command of the staff");
-}
-
 /// Captures money that is set aside.
 #[utoipa::path(post, operation_id = "capture_payment", path = "/payments/{id}/capture", tag = "payments", request_body = Option<AmountBody>,
     params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
@@ -386,9 +381,9 @@ async fn capture(
     OptionalJson(body): OptionalJson<AmountBody>,
 ) -> Result<Response, Problem> {
     let amount = body.value.amount()?;
-    note("capture", id, &actor, body.value.reason.as_deref());
+    let reason = body.value.reason;
     let request = call.request(actor.clone(), &body.canonical);
-    let done = once!(&api, api.engine().payments().capture(id, amount, &request))?;
+    let done = once!(&api, api.engine().payments().capture(id, amount, reason.clone(), &request))?;
     Ok(answer_order(StatusCode::OK, &done, &actor)?)
 }
 
@@ -403,9 +398,9 @@ async fn void(
     call: Call,
     OptionalJson(body): OptionalJson<ReasonBody>,
 ) -> Result<Response, Problem> {
-    note("void", id, &actor, body.value.reason.as_deref());
+    let reason = body.value.reason;
     let request = call.request(actor.clone(), &body.canonical);
-    let done = once!(&api, api.engine().payments().void(id, &request))?;
+    let done = once!(&api, api.engine().payments().void(id, reason.clone(), &request))?;
     Ok(answer_order(StatusCode::OK, &done, &actor)?)
 }
 

@@ -46,7 +46,7 @@ pub async fn receive_stock(engine: &Engine, units: u32) -> Outcome {
     let shop = Request::by(Actor::Service("shop".to_owned()));
     for product in ["TEA", "MUG"] {
         let (product, location) = (ProductId::new(product)?, LocationId::new("main")?);
-        engine.inventory().set(product, location, units, &shop).await?;
+        engine.inventory().set(product, location, units, None, &shop).await?;
     }
     Ok(())
 }

@@ -8,9 +8,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use order_core::gateway::Product;
 use order_core::id::{InvalidId, LocationId, ProductId, SellerId, WriteSetId};
-use order_core::inventory::{StockChange, StockKey};
+use order_core::inventory::{StockChange, StockEntry, StockEvent, StockKey};
 use order_core::memory::MemoryCatalogue;
 use order_core::money::{Currency, Money};
+use order_core::order::Actor;
 use order_core::store::{CommitOutcome, WriteSet};
 use order_core::{Engine, Error, Result};
 use serde_json::json;
@@ -73,7 +74,10 @@ impl DemoCatalogue {
             let now = engine.clock().now();
             let mut set = WriteSet::new(WriteSetId::new(&**engine.ids(), now), now);
             let received = StockChange::adjust(units.into()).if_on_hand(0);
-            set.stock.insert(StockKey::new(id, location.clone()), received);
+            let event = StockEvent::Received { units: units.into() };
+            let server = Actor::Service("order-server".to_owned());
+            let entry = StockEntry::new(event, server, Some("demo stock".to_owned()), None);
+            set.record_stock(StockKey::new(id, location.clone()), received, entry);
             match engine.store().commit(&set).await? {
                 CommitOutcome::Applied | CommitOutcome::Refused(_) => {}
                 CommitOutcome::Unknown => return Err(Error::OutcomeUnknown),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use order_core::gateway::{EventPublisher, GatewayError};
+use order_core::inventory::StockRecord;
 use order_core::order::EventRecord;
 use order_core::service::{PassReport, Setback};
 use order_core::{Engine, Result};
@@ -138,6 +139,21 @@ impl EventPublisher for LogPublisher {
             event = event.event.name(),
             at = %event.at,
             correlation = event.correlation.as_deref(),
+        );
+        Ok(())
+    }
+
+    async fn publish_stock(&self, record: &StockRecord) -> Result<(), GatewayError> {
+        let key = record.key();
+        tracing::info!(
+            target: "order_events",
+            sku = %key.product_id,
+            location = %key.location,
+            sequence = record.sequence,
+            event = record.event.name(),
+            available = record.after.available(),
+            at = %record.at,
+            correlation = record.correlation.as_deref(),
         );
         Ok(())
     }

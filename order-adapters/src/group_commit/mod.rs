@@ -22,9 +22,9 @@ use order_core::error::BoxError;
 use serde::Serialize;
 
 pub(crate) use picture::Picture;
-#[cfg(feature = "postgres")]
-pub(crate) use rows::EventRow;
 pub(crate) use rows::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
+#[cfg(feature = "postgres")]
+pub(crate) use rows::{EntryRow, EventRow};
 #[cfg(feature = "mongodb")]
 pub(crate) use sums::Sum;
 pub(crate) use sums::Sums;

@@ -3,7 +3,7 @@
 use order_core::StoreError;
 use order_core::cart::CartStatus;
 use order_core::id::ProviderReference;
-use order_core::inventory::{StockChange, StockKey};
+use order_core::inventory::{StockChange, StockEntry, StockKey};
 use order_core::machine::Names as _;
 use order_core::money::Money;
 use order_core::order::EventRecord;
@@ -35,6 +35,8 @@ pub(crate) struct Rows<F: Form> {
     pub(crate) events: Vec<EventRow<F>>,
     pub(crate) holds: Vec<HoldRow<F>>,
     pub(crate) stock: Vec<(StockKey, StockChange)>,
+    /// In their order.
+    pub(crate) entries: Vec<EntryRow<F>>,
     /// Whether no payment has given back more than it took.
     pub(crate) is_refundable: bool,
 }
@@ -111,6 +113,15 @@ pub(crate) struct HoldRow<F: Form> {
     pub(crate) body: F::Body,
 }
 
+/// An entry of a stock level's journal.
+#[derive(Debug)]
+pub(crate) struct EntryRow<F: Form> {
+    pub(crate) key: StockKey,
+    pub(crate) at: i64,
+    pub(crate) name: &'static str,
+    pub(crate) body: F::Body,
+}
+
 impl<F: Form> Rows<F> {
     /// The rows of a write-set.
     pub(crate) fn of(set: &WriteSet) -> Result<Self, StoreError> {
@@ -145,6 +156,7 @@ impl<F: Form> Rows<F> {
             events: set.events.iter().map(EventRow::of).collect::<Result<_, _>>()?,
             holds: set.reservations.iter().map(HoldRow::of).collect::<Result<_, _>>()?,
             stock: set.stock.iter().map(|(key, change)| (key.clone(), *change)).collect(),
+            entries: EntryRow::all(set)?,
             is_refundable,
         })
     }
@@ -229,6 +241,16 @@ impl<F: Form> EventRow<F> {
             name: record.event.name(),
             body: F::body(record)?,
         })
+    }
+}
+
+impl<F: Form> EntryRow<F> {
+    fn all(set: &WriteSet) -> Result<Vec<Self>, StoreError> {
+        let row = |(key, entry): &(StockKey, StockEntry)| {
+            let at = set.at.timestamp_millis();
+            Ok(Self { key: key.clone(), at, name: entry.event.name(), body: F::body(entry)? })
+        };
+        set.stock_entries().iter().map(row).collect()
     }
 }
 

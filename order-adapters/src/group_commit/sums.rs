@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use order_core::inventory::{MAX_UNITS, StockChange, StockKey, StockLevel};
+use order_core::inventory::{MAX_UNITS, StockChange, StockKey, StockLevel, Threshold};
 
 use super::{Form, Rows};
 
@@ -14,6 +14,7 @@ pub(crate) struct Sum {
     pub(crate) reserved: i64,
     pub(crate) sold: i64,
     pub(crate) if_on_hand: Option<i64>,
+    pub(crate) threshold: Threshold,
     pub(crate) least_available: i64,
     pub(crate) least_reserved: i64,
     pub(crate) least_sold: i64,
@@ -34,6 +35,8 @@ impl Sum {
             reserved: self.reserved.saturating_add(change.reserved),
             sold: self.sold.saturating_add(change.sold),
             if_on_hand: self.if_on_hand.or(change.if_on_hand),
+            // No other write-set changes a level whose threshold one of them sets.
+            threshold: if change.threshold == Threshold::Kept { self.threshold } else { change.threshold },
             least_available: self.least_available.saturating_add(available.min(0)),
             least_reserved: self.least_reserved.saturating_add(change.reserved.min(0)),
             least_sold: self.least_sold.saturating_add(change.sold.min(0)),

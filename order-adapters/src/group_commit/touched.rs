@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use order_core::inventory::StockKey;
+use order_core::inventory::{StockChange, StockKey, Threshold};
 use uuid::Uuid;
 
 use super::{Form, Rows};
 
 /// What write-sets touch. Two that touch the same thing are applied one after the other; stock that both only change by so
-/// many units is no such thing.
+/// many units is no such thing, unless one of them has counted it, writes into its journal, or sets its threshold.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     things: HashSet<Thing>,
@@ -33,7 +33,12 @@ impl Touched {
     /// Notes what a write-set touches, if nobody else has touched it. Returns whether that is so.
     pub(super) fn add<F: Form>(&mut self, set: &Rows<F>) -> bool {
         let things: HashSet<Thing> = things(set).collect();
-        let counts = set.stock.iter().filter(|(_, change)| change.if_on_hand.is_some()).map(|(key, _)| key);
+        let is_counted = |key: &StockKey, change: &StockChange| {
+            change.if_on_hand.is_some()
+                || change.threshold != Threshold::Kept
+                || set.entries.iter().any(|entry| entry.key == *key)
+        };
+        let counts = set.stock.iter().filter(|(key, change)| is_counted(key, change)).map(|(key, _)| key);
         let is_free = things.is_disjoint(&self.things)
             && set.stock.iter().all(|(key, _)| !self.counted.contains(key))
             && counts.clone().all(|key| !self.shelves.contains(key));

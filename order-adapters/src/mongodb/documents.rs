@@ -17,6 +17,10 @@ pub(super) const ORDERS: &str = "orders";
 pub(super) const EVENTS: &str = "events";
 pub(super) const CARTS: &str = "carts";
 pub(super) const STOCK: &str = "stock";
+/// The journals of the levels. Nothing in them ever changes.
+pub(super) const STOCK_RECORDS: &str = "stock_records";
+/// The levels of which records wait to be delivered.
+pub(super) const STOCK_OUTBOX: &str = "stock_outbox";
 pub(super) const RESERVATIONS: &str = "reservations";
 pub(super) const IDEMPOTENCY: &str = "idempotency";
 /// The write-sets that were applied.
@@ -25,6 +29,12 @@ pub(super) const WRITE_SETS: &str = "write_sets";
 /// The id of a stock level.
 pub(super) fn stock_id(key: &StockKey) -> RawDocumentBuf {
     rawdoc! { "product_id": key.product_id.as_str(), "location": key.location.as_str() }
+}
+
+/// The id of a record. Those of one level lie side by side, in their sequence.
+pub(super) fn record_id(key: &StockKey, sequence: i64) -> RawDocumentBuf {
+    let (product, location) = (key.product_id.as_str(), key.location.as_str());
+    rawdoc! { "product_id": product, "location": location, "sequence": sequence }
 }
 
 /// The id of a request.

@@ -2,8 +2,8 @@ use ::mongodb::bson::{Bson, Document, doc};
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::{LocationId, ProductId, ReservationId};
-use order_core::inventory::{Reservation, StockKey, StockLevel};
-use order_core::store::{ReservationRepository, StockRepository};
+use order_core::inventory::{Reservation, StockKey, StockLevel, StockRecord};
+use order_core::store::{Page, ReservationRepository, StockCursor, StockRepository};
 use order_core::time::Timestamp;
 
 use super::MongoStore;
@@ -16,6 +16,16 @@ impl StockRepository for MongoStore {
     async fn stock_levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
         let found = self.all("read stock levels", of_products(products)).await?;
         found.iter().map(level).collect()
+    }
+
+    async fn stock_records(
+        &self,
+        product: &ProductId,
+        location: Option<&LocationId>,
+        after: Option<&StockCursor>,
+        limit: u32,
+    ) -> Result<Page<StockRecord, StockCursor>, StoreError> {
+        self.records(product, location, after, limit).await
     }
 }
 
@@ -36,7 +46,8 @@ pub(super) fn level(document: &Document) -> Result<StockLevel, StoreError> {
     let location = LocationId::new(text(STOCK, id, "location")?).map_err(|source| corrupt(STOCK, source))?;
     let units = |field| number(STOCK, document, field);
     let key = StockKey::new(product, location);
-    Ok(StockLevel::new(key, units("on_hand")?, units("reserved")?, units("sold")?))
+    let low_at = document.contains_key("low_at").then(|| units("low_at")).transpose()?;
+    Ok(StockLevel::new(key, units("on_hand")?, units("reserved")?, units("sold")?).with_low_at(low_at))
 }
 
 #[async_trait]

@@ -10,7 +10,8 @@ use ::mongodb::{ClientSession, Database};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::look::look;
-use super::statements::{Statement, apply};
+use super::records::Journal;
+use super::statements::{Counts, Statement, apply};
 use super::values::{Documents, Rows, of_code, trouble};
 use crate::group_commit::{self, Failed, Picture, Sums, Trouble};
 
@@ -45,7 +46,14 @@ impl group_commit::Link for Link {
         // Only how long ids are kept beyond what they must be hangs on this; the server's own clock will judge it.
         let statements = apply(sets, sums, DateTime::now());
         let mut session = self.begin(deadline).await?;
-        let written = within(deadline, write(&self.database, &mut session, &statements)).await;
+        let database = &self.database;
+        let writing = async {
+            let journal = Journal::begin(database, &mut session, sets, sums).await?;
+            let crossings = write(database, &mut session, &statements).await?;
+            let records = journal.finish(database, &mut session, sets, sums, crossings).await?;
+            write(database, &mut session, &records).await.map(drop)
+        };
+        let written = within(deadline, writing).await;
         self.end(session, written, deadline).await
     }
 
@@ -161,34 +169,41 @@ fn uncommitted(trouble: Trouble) -> Trouble {
     if trouble == Trouble::Lost { Trouble::Again } else { trouble }
 }
 
+/// Carries out commands. Returns how many stock levels have crossed something.
 async fn write(
     database: &Database,
     session: &mut ClientSession,
     statements: &[Statement],
-) -> Result<(), Failed> {
+) -> Result<i64, Failed> {
+    let mut crossings = 0_i64;
     for statement in statements {
         let command = statement.command.clone();
         let reply = database.run_raw_command(command).session(&mut *session).await.map_err(unsent)?;
-        judge(&reply, statement.expected)?;
+        crossings = crossings.saturating_add(judge(&reply, statement)?);
     }
-    Ok(())
+    Ok(crossings)
 }
 
-/// Whether a command wrote what it had to write.
-fn judge(reply: &Document, expected: i64) -> Result<(), Failed> {
+/// Whether a command wrote what it had to write. Returns how many documents it found beyond those that it changed, if these count.
+fn judge(reply: &Document, statement: &Statement) -> Result<i64, Failed> {
     if let Ok(errors) = reply.get_array("writeErrors") {
         let code = errors.first().and_then(Bson::as_document).and_then(|error| error.get_i32("code").ok());
         let trouble = code.map_or(Trouble::Defect, of_code);
         let error = errors.first().map(ToString::to_string).unwrap_or_default();
         return Err(Failed::Sent(uncommitted(trouble), error.into()));
     }
-    let written = match reply.get("n") {
-        Some(Bson::Int32(written)) => i64::from(*written),
-        Some(Bson::Int64(written)) => *written,
-        _ => return Err(Failed::Sent(Trouble::Defect, format!("a reply without a count: {reply}").into())),
+    let count = |field: &str| match reply.get(field) {
+        Some(Bson::Int32(count)) => Ok(i64::from(*count)),
+        Some(Bson::Int64(count)) => Ok(*count),
+        _ => Err(Failed::Sent(Trouble::Defect, format!("a reply without a count: {reply}").into())),
     };
-    if written == expected {
-        Ok(())
+    let found = count("n")?;
+    let written = match statement.counts {
+        Counts::Found => found,
+        Counts::Changed => count("nModified")?,
+    };
+    if written == statement.expected {
+        Ok(found.saturating_sub(written))
     } else {
         Err(Failed::Sent(Trouble::Guard, "a document is not as it must be".into()))
     }

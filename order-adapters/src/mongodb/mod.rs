@@ -40,6 +40,7 @@ mod carts;
 mod documents;
 mod idempotency;
 mod inventory;
+mod journal;
 mod link;
 mod list;
 mod look;
@@ -48,6 +49,7 @@ mod orders;
 mod outbox;
 #[cfg(test)]
 mod plans;
+mod records;
 mod schema;
 mod statements;
 mod values;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::MongoStore;
 use super::documents::{EVENTS, ORDERS};
 use super::list::Question;
-use super::values::{body, corrupt, date, inner, instant, internal, number, parsed};
+use super::values::{body, bounded, corrupt, date, inner, instant, internal, number, parsed};
 
 /// The most events of one order that are claimed at once.
 const MAX_CLAIMED: i64 = 100;
@@ -123,11 +123,6 @@ fn heads(filter: Document) -> Question {
 fn lengths(state: &str) -> [Document; 2] {
     let length = doc! { "$add": [{ "$subtract": ["$last_sequence", "$outbox.head"] }, 1] };
     [doc! { "$match": { "outbox.state": state } }, doc! { "$group": { "_id": 1, "sum": { "$sum": length } } }]
-}
-
-/// A sequence number to compare with: one that can't be stored is beyond all that are.
-fn bounded(sequence: u64) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 /// The first event of an order that waits.

@@ -12,11 +12,13 @@ use order_core::order::OrderStatus;
 use order_core::store::{IdempotencyRecord, WRITE_SET_MEMORY};
 
 use super::OpenError;
-use super::documents::{CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, STOCK, WRITE_SETS};
+use super::documents::{
+    CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, STOCK, STOCK_OUTBOX, STOCK_RECORDS, WRITE_SETS,
+};
 use super::values::{DUPLICATE_KEY, code};
 
 /// The version of the schema that this library makes. It grows with every change of it.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Where the version is written.
 const SCHEMA: &str = "schema";
@@ -24,12 +26,14 @@ const SCHEMA: &str = "schema";
 /// A collection, what its documents must be, and its indexes.
 type Collection = (&'static str, Document, Vec<Document>);
 
-fn collections() -> [Collection; 7] {
+fn collections() -> [Collection; 9] {
     [
         (ORDERS, order(), order_indexes()),
         (EVENTS, event(), Vec::new()),
         (CARTS, cart(), cart_indexes()),
         (STOCK, stock(), stock_indexes()),
+        (STOCK_RECORDS, record(), record_indexes()),
+        (STOCK_OUTBOX, waiting(), waiting_indexes()),
         (RESERVATIONS, reservation(), reservation_indexes()),
         (IDEMPOTENCY, request(), idempotency_indexes()),
         (WRITE_SETS, write_set(), write_set_indexes()),
@@ -140,6 +144,20 @@ fn cart_indexes() -> Vec<Document> {
 
 fn stock_indexes() -> Vec<Document> {
     vec![index("stock_by_product", doc! { "_id.product_id": 1, "_id.location": 1 })]
+}
+
+fn record_indexes() -> Vec<Document> {
+    let key = doc! { "_id.product_id": 1, "at": 1, "_id.location": 1, "_id.sequence": 1 };
+    vec![index("stock_records_by_time", key)]
+}
+
+fn waiting_indexes() -> Vec<Document> {
+    let oldest = || doc! { "at": 1, "_id": 1 };
+    vec![
+        of(index("stock_outbox_free", oldest()), doc! { "state": "free" }),
+        of(index("stock_outbox_busy", doc! { "at": 1, "_id": 1, "busy_until": 1 }), doc! { "state": "busy" }),
+        of(index("stock_outbox_failing", oldest()), doc! { "attempts": { "$gt": 0 } }),
+    ]
 }
 
 fn reservation_indexes() -> Vec<Document> {
@@ -262,15 +280,40 @@ fn cart() -> Document {
 }
 
 fn stock() -> Document {
-    let schema = fields(doc! {
+    let mut schema = fields(doc! {
         "_id": exactly(doc! { "product_id": text(), "location": text() }),
         "on_hand": whole(Some(0), Some(MAX_UNITS)), "reserved": counter(), "sold": counter(),
     });
+    // Levels of before the journals have none of these.
+    let optional =
+        doc! { "low_at": whole(Some(0), Some(MAX_UNITS)), "records": counter(), "changes": counter() };
+    if let Ok(properties) = schema.get_document_mut("properties") {
+        properties.extend(optional);
+    }
     let never_oversold = doc! { "$lte": ["$reserved", "$on_hand"] };
     doc! {
         "$jsonSchema": schema,
         "$expr": { "$and": [never_oversold, in_order(["product_id", "location"])] },
     }
+}
+
+fn record() -> Document {
+    let id = exactly(doc! { "product_id": text(), "location": text(), "sequence": whole(Some(1), None) });
+    let schema = fields(doc! {
+        "_id": id, "at": date(), "name": text(), "on_hand": counter(), "reserved": counter(), "sold": counter(),
+        "body": object(),
+    });
+    doc! { "$jsonSchema": schema, "$expr": in_order(["product_id", "location", "sequence"]) }
+}
+
+fn waiting() -> Document {
+    let schema = fields(doc! {
+        "_id": exactly(doc! { "product_id": text(), "location": text() }),
+        "state": { "enum": ["free", "busy"] }, "head": whole(Some(1), None), "last": whole(Some(1), None),
+        "at": date(), "attempts": counter(),
+    });
+    let in_step = doc! { "$lte": ["$head", "$last"] };
+    doc! { "$jsonSchema": schema, "$expr": { "$and": [in_step, in_order(["product_id", "location"])] } }
 }
 
 fn reservation() -> Document {

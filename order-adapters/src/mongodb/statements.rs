@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use ::mongodb::bson::raw::{CStr, cstr};
 use ::mongodb::bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
-use order_core::inventory::{MAX_UNITS, StockKey};
+use order_core::inventory::{MAX_UNITS, StockKey, Threshold};
 use uuid::Uuid;
 
 use super::documents::{
@@ -15,6 +15,9 @@ use super::documents::{
 };
 use super::values::Rows;
 use crate::group_commit::{Sum, Sums};
+
+/// The most parts about stock levels in one command. Each is small.
+const MAX_LEVELS: usize = 10_000;
 
 /// The most bytes of documents in one command; a message may have 48 MB.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -24,6 +27,16 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Statement {
     pub(super) command: RawDocumentBuf,
     pub(super) expected: i64,
+    pub(super) counts: Counts,
+}
+
+/// Which documents count as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// Those that were found.
+    Found,
+    /// Those that were changed. Those that were found and not changed tell of a crossing.
+    Changed,
 }
 
 /// The commands that apply write-sets, no two of which touch the same thing. `sums` are those of their stock changes.
@@ -43,17 +56,17 @@ pub(super) fn apply(sets: &[&Rows], sums: &Sums<'_>, now: DateTime) -> Vec<State
 
 /// A command for many documents.
 #[derive(Debug)]
-struct Many {
+pub(super) struct Many {
     name: &'static CStr,
     collection: &'static str,
     list: &'static CStr,
-    parts: Vec<RawDocumentBuf>,
+    pub(super) parts: Vec<RawDocumentBuf>,
     /// Whether each of them must find its document; else none may.
     must_write: bool,
 }
 
 impl Many {
-    fn updates(collection: &'static str) -> Self {
+    pub(super) fn updates(collection: &'static str) -> Self {
         Self {
             name: cstr!("update"),
             collection,
@@ -63,7 +76,7 @@ impl Many {
         }
     }
 
-    fn inserts(collection: &'static str) -> Self {
+    pub(super) fn inserts(collection: &'static str) -> Self {
         Self {
             name: cstr!("insert"),
             collection,
@@ -84,14 +97,14 @@ impl Many {
     }
 
     /// An update of the one document that fits.
-    fn update(&mut self, filter: RawDocumentBuf, change: impl Into<RawBson>) {
+    pub(super) fn update(&mut self, filter: RawDocumentBuf, change: impl Into<RawBson>) {
         let mut part = rawdoc! { "q": filter };
         part.append(cstr!("u"), change.into());
         self.parts.push(part);
     }
 
     /// As few commands as their sizes allow.
-    fn into_statements(self, statements: &mut Vec<Statement>) {
+    pub(super) fn into_statements(self, statements: &mut Vec<Statement>) {
         let mut left = self.parts.into_iter().peekable();
         while left.peek().is_some() {
             let (mut list, mut bytes, mut expected) = (RawArrayBuf::new(), 0_usize, 0_i64);
@@ -105,7 +118,7 @@ impl Many {
             let mut command = RawDocumentBuf::new();
             command.append(self.name, self.collection);
             command.append(self.list, list);
-            statements.push(Statement { command, expected });
+            statements.push(Statement { command, expected, counts: Counts::Found });
         }
     }
 }
@@ -118,13 +131,65 @@ fn change_stock(statements: &mut Vec<Statement>, sums: &Sums<'_>) {
         shelves.parts.push(rawdoc! { "q": { "_id": stock_id(key) }, "u": empty, "upsert": true });
     }
     shelves.into_statements(statements);
-    let mut levels = Many::updates(STOCK);
+    let mut levels = Vec::new();
     for (key, sum) in sums {
-        let change =
-            rawdoc! { "$inc": { "on_hand": sum.on_hand, "reserved": sum.reserved, "sold": sum.sold } };
-        levels.update(fitting(key, sum), change);
+        let mut level = Many::updates(STOCK);
+        level.update(fitting(key, sum), changing(sum));
+        level.parts.extend(crossing(key, sum).map(|crossed| {
+            // Nothing has that field: what is found is not changed.
+            rawdoc! { "q": crossed, "u": { "$unset": { "nothing": 1_i32 } } }
+        }));
+        levels.push(level);
     }
-    levels.into_statements(statements);
+    changes(statements, levels);
+}
+
+/// As few commands as their sizes allow; of each level the change and the question whether it crossed something stay together.
+fn changes(statements: &mut Vec<Statement>, levels: Vec<Many>) {
+    let mut left = levels.into_iter().peekable();
+    while left.peek().is_some() {
+        let (mut all, mut expected) = (Many::updates(STOCK), 0_i64);
+        while let Some(level) = left.next_if(|_| all.parts.len() < MAX_LEVELS) {
+            all.parts.extend(level.parts);
+            expected = expected.saturating_add(1);
+        }
+        let first = statements.len();
+        all.into_statements(statements);
+        for statement in statements.iter_mut().skip(first) {
+            (statement.expected, statement.counts) = (expected, Counts::Changed);
+        }
+    }
+}
+
+/// What a sum does to a level. It always changes something, so that what was changed can be counted.
+fn changing(sum: &Sum) -> RawDocumentBuf {
+    let mut change = rawdoc! {
+        "$inc": { "on_hand": sum.on_hand, "reserved": sum.reserved, "sold": sum.sold, "changes": 1_i64 },
+    };
+    match sum.threshold {
+        Threshold::Kept => {}
+        Threshold::Removed => change.append(cstr!("$unset"), rawdoc! { "low_at": 1_i32 }),
+        Threshold::At(units) => change.append(cstr!("$set"), rawdoc! { "low_at": units }),
+    }
+    change
+}
+
+/// The changed level of a key, if what is available has crossed nothing or the threshold; `None` when it can't have.
+fn crossing(key: &StockKey, sum: &Sum) -> Option<RawDocumentBuf> {
+    let change = sum.on_hand.saturating_sub(sum.reserved);
+    if change == 0 {
+        return None;
+    }
+    let after = rawdoc! { "$subtract": ["$on_hand", "$reserved"] };
+    let before = rawdoc! { "$subtract": [after.clone(), change] };
+    let (least, most) = if change < 0 { (after, before) } else { (before, after) };
+    let over = |bound: RawBson| {
+        rawdoc! { "$and": [{ "$lte": [least.clone(), bound.clone()] }, { "$gt": [most.clone(), bound] }] }
+    };
+    let nothing = over(RawBson::Int64(0));
+    // Nothing is as low as a threshold that is not there.
+    let threshold = over(rawdoc! { "$ifNull": ["$low_at", -1_i64] }.into());
+    Some(rawdoc! { "_id": stock_id(key), "$expr": { "$or": [nothing, threshold] } })
 }
 
 /// The level of a key, if the sum fits it. No side of a comparison can leave the range of its numbers.
@@ -305,7 +370,7 @@ fn replaced(document: RawDocumentBuf, kept: RawDocumentBuf) -> RawArrayBuf {
     pipeline(rawdoc! { "$replaceWith": { "$mergeObjects": [{ "$literal": document }, kept] } })
 }
 
-fn pipeline(stage: RawDocumentBuf) -> RawArrayBuf {
+pub(super) fn pipeline(stage: RawDocumentBuf) -> RawArrayBuf {
     let mut pipeline = RawArrayBuf::new();
     pipeline.push(stage);
     pipeline

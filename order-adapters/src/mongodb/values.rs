@@ -56,6 +56,11 @@ pub(super) fn date(at: Timestamp) -> DateTime {
     DateTime::from_millis(at.timestamp_millis())
 }
 
+/// A sequence number to compare with: one that can't be stored is beyond all that are.
+pub(super) fn bounded(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
 /// The value that a document keeps.
 pub(super) fn body<T: DeserializeOwned>(
     collection: &'static str,

@@ -33,6 +33,7 @@ mod commit;
 mod guards;
 mod idempotency;
 mod inventory;
+mod journal;
 mod link;
 mod list;
 mod open;

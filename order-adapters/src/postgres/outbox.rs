@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::values::{body, column, corrupt, counter, uuid};
+use super::values::{body, bounded, column, corrupt, counter, uuid};
 
 /// The most events of one order that are claimed at once.
 const MAX_CLAIMED: i64 = 100;
@@ -91,11 +91,6 @@ impl OutboxRepository for PostgresStore {
         let row = self.optional("count waiting events", sqlx::query(query)).await?;
         row.map_or(Ok(0), |row| counter("outbox", &row, 0))
     }
-}
-
-/// A sequence number to compare with: one that can't be stored is beyond all that are.
-fn bounded(sequence: u64) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 /// The head of an order that was claimed.

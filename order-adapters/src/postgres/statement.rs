@@ -1,16 +1,17 @@
 //! The one statement that applies write-sets.
 
+use order_core::inventory::Threshold;
 use sqlx::postgres::PgArguments;
 use sqlx::{Postgres, SqlStr};
 use uuid::Uuid;
 
 use super::values::{Rows, Texts};
-use crate::group_commit::{CartRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
+use crate::group_commit::{CartRow, EntryRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// How many parameters [`apply`] has.
-const PARAMETERS: usize = 71;
+const PARAMETERS: usize = 79;
 
 /// The text of a call of one of our functions with so many parameters.
 pub(super) fn call(columns: &str, function: &str, parameters: usize) -> String {
@@ -37,7 +38,8 @@ pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Quer
     let query = bind_payments(query, sets);
     let query = bind_events(query, sets);
     let query = bind_holds(query, sets);
-    bind_stock(query, sums)
+    let changed = sets.iter().map(|set| set.at).max().unwrap_or_default();
+    bind_entries(bind_stock(query, sums).bind(changed), sets)
 }
 
 /// One column of rows.
@@ -194,4 +196,23 @@ fn bind_stock<'q>(query: Query<'q>, sums: &Sums<'q>) -> Query<'q> {
         .bind(sums.values().map(|sum| sum.least_sold).collect::<Vec<_>>())
         .bind(sums.values().map(|sum| sum.most_sold).collect::<Vec<_>>())
         .bind(sums.values().map(|sum| sum.most_on_hand).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| sum.threshold != Threshold::Kept).collect::<Vec<_>>())
+        .bind(sums.values().map(|sum| threshold(sum.threshold)).collect::<Vec<_>>())
+}
+
+fn threshold(threshold: Threshold) -> Option<i64> {
+    match threshold {
+        Threshold::Kept | Threshold::Removed => None,
+        Threshold::At(units) => Some(units),
+    }
+}
+
+fn bind_entries<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&EntryRow<Texts>> = sets.iter().flat_map(|set| &set.entries).collect();
+    query
+        .bind(column(&rows, |row| row.key.product_id.as_str()))
+        .bind(column(&rows, |row| row.key.location.as_str()))
+        .bind(column(&rows, |row| row.at))
+        .bind(column(&rows, |row| row.name))
+        .bind(column(&rows, |row| row.body.as_str()))
 }

@@ -43,6 +43,11 @@ pub(super) fn searchable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+/// A sequence number to compare with: one that can't be stored is beyond all that are.
+pub(super) fn bounded(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
 /// The value in the first column of a row.
 pub(super) fn body<T: DeserializeOwned>(table: &'static str, row: &PgRow) -> Result<T, StoreError> {
     let text: &str = column(table, row, 0)?;
@@ -85,8 +90,8 @@ pub(super) fn trouble(error: &sqlx::Error) -> Trouble {
         return if is_lost { Trouble::Lost } else { Trouble::Defect };
     };
     match &*code {
-        // Ours; a unique key; a check.
-        "OE001" | "23505" | "23514" => Trouble::Guard,
+        // Ours; a unique key; a check; a stock level that would leave the range of its numbers.
+        "OE001" | "23505" | "23514" | "22003" => Trouble::Guard,
         // A serialisation failure; a deadlock; a lock that was not available; a statement that was cancelled.
         "40001" | "40P01" | "55P03" | "57014" => Trouble::Again,
         // The server stops, starts, was killed, or has become a replica.

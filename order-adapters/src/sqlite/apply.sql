@@ -24,8 +24,10 @@ CREATE TEMP VIEW apply AS SELECT
     NULL AS events,
     NULL AS hold_is_new, NULL AS hold_id, NULL AS hold_order, NULL AS hold_status, NULL AS hold_expires,
     NULL AS hold_products, NULL AS hold_body,
-    -- Lists of [product, location], and of [product, location, on hand, reserved, sold, if on hand].
-    NULL AS shelves, NULL AS stock,
+    -- Lists of [product, location]; of entries of journals, [product, location, place, on hand, reserved, sold, sets low at, low at,
+    -- name, body], where place counts those of one level; and of [product, location, on hand, reserved, sold, if on hand, sets
+    -- low at, low at].
+    NULL AS shelves, NULL AS entries, NULL AS stock, NULL AS changed_at,
     -- That a level may hold.
     NULL AS most_units;
 
@@ -90,11 +92,20 @@ WHEN coalesce(NEW.unchanged_carts, NEW.unchanged_orders, NEW.removed_carts) IS N
     -- an integer become real numbers, which no guard lets pass. Stock comes last: when it is short, all the rest has passed.
     INSERT INTO stock (product_id, location, on_hand, reserved, sold)
     SELECT value ->> 0, value ->> 1, 0, 0, 0 FROM json_each(NEW.shelves) WHERE true ON CONFLICT DO NOTHING;
+    -- Entries come before the levels change, and so before an alert; each with its level as it will be.
+    INSERT INTO stock_records (product_id, location, sequence, at, on_hand, reserved, sold, low_at, name, body)
+    SELECT s.product_id, s.location, s.records + (e.value ->> 2), NEW.changed_at, s.on_hand + (e.value ->> 3),
+        s.reserved + (e.value ->> 4), s.sold + (e.value ->> 5), iif(e.value ->> 6, e.value ->> 7, s.low_at),
+        e.value ->> 8, e.value -> 9
+    FROM json_each(NEW.entries) AS e CROSS JOIN stock AS s
+        ON s.product_id = e.value ->> 0 AND s.location = e.value ->> 1
+    ORDER BY e.key;
+    SELECT RAISE(ABORT, 'short of stock') WHERE changes() <> json_array_length(NEW.entries);
     UPDATE stock SET on_hand = stock.on_hand + c.on_hand, reserved = stock.reserved + c.reserved,
-        sold = stock.sold + c.sold
+        sold = stock.sold + c.sold, low_at = iif(c.sets_low_at, c.low_at, stock.low_at), changed_at = NEW.changed_at
     FROM (
         SELECT value ->> 0 AS product_id, value ->> 1 AS location, value ->> 2 AS on_hand, value ->> 3 AS reserved,
-            value ->> 4 AS sold, value ->> 5 AS if_on_hand
+            value ->> 4 AS sold, value ->> 5 AS if_on_hand, value ->> 6 AS sets_low_at, value ->> 7 AS low_at
         FROM json_each(NEW.stock)
     ) AS c
     WHERE stock.product_id = c.product_id AND stock.location = c.location

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::cart::CartStatus;
 use order_core::id::ProviderReference;
-use order_core::inventory::{MAX_UNITS, StockChange, StockKey, StockLevel};
+use order_core::inventory::{MAX_UNITS, StockChange, StockEntry, StockKey, StockLevel, Threshold};
 use order_core::machine::Names as _;
 use order_core::money::Money;
 use order_core::order::{EventRecord, Order};
@@ -27,7 +27,7 @@ pub(super) const PROGRAM: &str = include_str!("apply.sql");
 /// A row of the view, which is applied. Every column of it has its parameter, in the same order.
 const APPLY: &str =
     "INSERT INTO temp.apply VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 #[async_trait]
 impl Commit for SqliteStore {
@@ -195,8 +195,8 @@ fn bind_reservation(row: &mut Statement, put: Option<&ReservationPut>) -> Result
     row.bind(json(reservation)?)
 }
 
-/// A stock change as a row: product, location, on hand, reserved, sold, and what must be on hand.
-type StockRow<'a> = (&'a str, &'a str, i64, i64, i64, Option<i64>);
+/// A stock change as a row: product, location, on hand, reserved, sold, what must be on hand, whether it sets the threshold, to what.
+type StockRow<'a> = (&'a str, &'a str, i64, i64, i64, Option<i64>, bool, Option<i64>);
 
 fn bind_stock(row: &mut Statement, set: Option<&WriteSet>) -> Result<(), StoreError> {
     let changes: Vec<(&StockKey, &StockChange)> = set.iter().flat_map(|set| &set.stock).collect();
@@ -205,11 +205,41 @@ fn bind_stock(row: &mut Statement, set: Option<&WriteSet>) -> Result<(), StoreEr
     };
     let shelves: Vec<_> = changes.iter().copied().filter(from_nothing).collect();
     bind_list(row, Some(&shelves), |(key, _)| Ok((key.product_id.as_str(), key.location.as_str())))?;
+    let entries: Vec<EntryRow<'_>> = set.map(entry_rows).unwrap_or_default();
+    bind_list(row, Some(&entries), Ok)?;
     bind_list(row, Some(&changes), |(key, change)| Ok(stock_row(key, change)))?;
+    row.bind(set.map(|set| set.at.timestamp_millis()))?;
     row.bind(MAX_UNITS)
 }
 
 fn stock_row<'a>(key: &'a StockKey, change: &StockChange) -> StockRow<'a> {
     let StockChange { on_hand, reserved, sold, if_on_hand, .. } = *change;
-    (key.product_id.as_str(), key.location.as_str(), on_hand, reserved, sold, if_on_hand)
+    let (sets_low_at, low_at) = threshold(change);
+    (key.product_id.as_str(), key.location.as_str(), on_hand, reserved, sold, if_on_hand, sets_low_at, low_at)
+}
+
+/// Whether a change sets the threshold, and to what.
+fn threshold(change: &StockChange) -> (bool, Option<i64>) {
+    match change.threshold {
+        Threshold::Kept => (false, None),
+        Threshold::Removed => (true, None),
+        Threshold::At(units) => (true, Some(units)),
+    }
+}
+
+/// An entry of a journal as a row: product, location, its place among those of the level, what the level changes by (on hand, reserved,
+/// sold, whether its threshold is set, to what), name, body.
+type EntryRow<'a> = (&'a str, &'a str, usize, i64, i64, i64, bool, Option<i64>, &'a str, &'a StockEntry);
+
+fn entry_rows(set: &WriteSet) -> Vec<EntryRow<'_>> {
+    let entries = set.stock_entries();
+    let rows = entries.iter().enumerate().map(|(index, (key, entry))| {
+        let place = entries.iter().take(index).filter(|(other, _)| other == key).count().saturating_add(1);
+        let change = set.stock.get(key).copied().unwrap_or_default();
+        let StockChange { on_hand, reserved, sold, .. } = change;
+        let (sets_low_at, low_at) = threshold(&change);
+        let (product, location) = (key.product_id.as_str(), key.location.as_str());
+        (product, location, place, on_hand, reserved, sold, sets_low_at, low_at, entry.event.name(), entry)
+    });
+    rows.collect()
 }

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::{LocationId, ProductId, ReservationId};
-use order_core::inventory::{Reservation, StockKey, StockLevel};
-use order_core::store::{ReservationRepository, StockRepository};
+use order_core::inventory::{Reservation, StockKey, StockLevel, StockRecord};
+use order_core::store::{Page, ReservationRepository, StockCursor, StockRepository};
 use order_core::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
@@ -13,25 +13,37 @@ use super::values::{blob, body, column, corrupt, json};
 impl StockRepository for SqliteStore {
     async fn stock_levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
         let query = sqlx::query(
-            "SELECT product_id, location, on_hand, reserved, sold FROM stock
+            "SELECT product_id, location, on_hand, reserved, sold, low_at FROM stock
              WHERE product_id IN (SELECT value FROM json_each(?)) ORDER BY product_id, location",
         );
         let rows = self.few("read stock levels", query.bind(json(&products)?)).await?;
         rows.iter().map(level).collect()
     }
+
+    async fn stock_records(
+        &self,
+        product: &ProductId,
+        location: Option<&LocationId>,
+        after: Option<&StockCursor>,
+        limit: u32,
+    ) -> Result<Page<StockRecord, StockCursor>, StoreError> {
+        self.records(product, location, after, limit).await
+    }
 }
 
-fn level(row: &SqliteRow) -> Result<StockLevel, StoreError> {
+/// A level in the first six columns of a row.
+pub(super) fn level(row: &SqliteRow) -> Result<StockLevel, StoreError> {
     const TABLE: &str = "stock";
     let product = ProductId::new(column::<&str>(TABLE, row, 0)?).map_err(|source| corrupt(TABLE, source))?;
     let location =
         LocationId::new(column::<&str>(TABLE, row, 1)?).map_err(|source| corrupt(TABLE, source))?;
-    Ok(StockLevel::new(
+    let level = StockLevel::new(
         StockKey::new(product, location),
         column(TABLE, row, 2)?,
         column(TABLE, row, 3)?,
         column(TABLE, row, 4)?,
-    ))
+    );
+    Ok(level.with_low_at(column(TABLE, row, 5)?))
 }
 
 #[async_trait]

@@ -30,6 +30,7 @@ mod commit;
 mod guards;
 mod idempotency;
 mod inventory;
+mod journal;
 mod list;
 mod open;
 mod orders;

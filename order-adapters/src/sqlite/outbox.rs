@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
 use super::statement::Statement;
-use super::values::{blob, body, column, corrupt, counter, hex, json, uuid};
+use super::values::{blob, body, bounded, column, corrupt, counter, hex, json, uuid};
 
 /// The most events of one order that are claimed at once.
 const MAX_CLAIMED: i64 = 100;
@@ -102,11 +102,6 @@ impl OutboxRepository for SqliteStore {
         let row = self.optional("count waiting events", query).await?;
         row.map_or(Ok(0), |row| counter("outbox", &row, 0))
     }
-}
-
-/// A sequence number to compare with: one that can't be stored is beyond all that are.
-fn bounded(sequence: u64) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 /// The head of an order that was claimed.

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::SqliteStore;
 use super::commit::PROGRAM;
+use super::journal;
 use super::list::list;
 use super::outbox::{CLAIM, MESSAGES};
 
@@ -66,6 +67,17 @@ async fn lists_walk_an_index_in_the_order_of_ids() {
 async fn writes_find_their_rows_by_key() {
     let store = SqliteStore::builder().open().await.unwrap();
     for (sql, index) in [
+        (
+            journal::PAGE,
+            "SEARCH stock_records USING INDEX stock_records_by_time (product_id=? AND (at,location,sequence)<(?,?,?))",
+        ),
+        (journal::CLAIM, "SEARCH stock_outbox USING PRIMARY KEY (product_id=? AND location=?)"),
+        (journal::CLAIM, "stock_outbox_free"),
+        (journal::CLAIM, "stock_outbox_busy (busy_until>? AND busy_until<?)"),
+        (
+            journal::MESSAGES,
+            "SEARCH r USING PRIMARY KEY (product_id=? AND location=? AND sequence>? AND sequence<?)",
+        ),
         (CLAIM, "SEARCH outbox USING PRIMARY KEY (order_id=?)"),
         (CLAIM, "SCAN outbox USING INDEX outbox_free"),
         (CLAIM, "outbox_busy (busy_until>? AND busy_until<?)"),
@@ -87,6 +99,7 @@ async fn a_write_set_finds_its_rows_by_key() {
     }
     for step in [
         "SEARCH stock USING PRIMARY KEY (product_id=? AND location=?)",
+        "SEARCH s USING PRIMARY KEY (product_id=? AND location=?)",
         "SEARCH carts USING INDEX sqlite_autoindex_carts_1 (id=?)",
         "SEARCH orders USING INDEX sqlite_autoindex_orders_1 (id=?)",
         "SEARCH reservations USING INDEX sqlite_autoindex_reservations_1 (id=?)",

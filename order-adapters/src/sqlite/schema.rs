@@ -10,8 +10,10 @@ use super::OpenError;
 const MIGRATIONS_TABLE: &str = "order_engine_migrations";
 
 /// Every migration, in order. A published one never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "order engine", include_str!("migrations/0001_order_engine.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "order engine", include_str!("migrations/0001_order_engine.sql")),
+    (2, "stock journal", include_str!("migrations/0002_stock_journal.sql")),
+];
 
 /// Brings the schema up to date.
 ///

@@ -28,6 +28,11 @@ pub(super) fn integer(value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|source| internal("store a number", source))
 }
 
+/// A sequence number to compare with: one that can't be stored is beyond all that are.
+pub(super) fn bounded(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
 /// The value in the first column of a row.
 pub(super) fn body<T: DeserializeOwned>(table: &'static str, row: &SqliteRow) -> Result<T, StoreError> {
     let text: &str = column(table, row, 0)?;

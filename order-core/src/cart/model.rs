@@ -8,6 +8,7 @@ use crate::id::{CartId, CustomerId, GuestToken, LineId, OrderId, ProductId, Sell
 use crate::money::{Currency, Money};
 use crate::pricing::{Totals, check_price};
 use crate::status_table;
+use crate::text::{is_line, refuse_control};
 use crate::time::Timestamp;
 
 status_table! {
@@ -107,9 +108,13 @@ impl CartItem {
         }
         if self.name.chars().nth(MAX_NAME).is_some() {
             invalid.push("/name", "too_long", format!("must be at most {MAX_NAME} characters"));
+        } else if !is_line(&self.name) {
+            refuse_control(&mut invalid, "/name");
         }
         if self.image.as_ref().is_some_and(|image| image.chars().nth(MAX_IMAGE).is_some()) {
             invalid.push("/image", "too_long", format!("must be at most {MAX_IMAGE} characters"));
+        } else if self.image.as_deref().is_some_and(|image| !is_line(image)) {
+            refuse_control(&mut invalid, "/image");
         }
         invalid.into_result()
     }

@@ -106,9 +106,9 @@ pub async fn books_tell_an_authorisation_and_its_end(ledger: Ledger) {
         let id = order.payments[0].id;
         let begun = samples.change(&order, |draft, context| {
             if is_captured {
-                capture(draft, id, None, &samples.policy, context)
+                capture(draft, id, None, None, &samples.policy, context)
             } else {
-                void(draft, id, &samples.policy, context)
+                void(draft, id, None, &samples.policy, context)
             }
         });
         let order = ledger.agrees(&ledger.till.carry_out(&begun.1).await).await;

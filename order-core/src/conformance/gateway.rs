@@ -192,7 +192,7 @@ pub async fn captures_are_bounded(till: Till) {
     let payment = order.payments[0].id;
     assert_eq!(order.payments[0].captured.minor(), 0);
     let (_, order) =
-        till.samples.change(&order, |draft, context| capture(draft, payment, None, policy, context));
+        till.samples.change(&order, |draft, context| capture(draft, payment, None, None, policy, context));
     let instruction = last(&order);
     let more = till.again(&instruction, OperationKind::Capture, 1_001);
     assert!(is_declined(&till.settle(&more).await), "more was captured than was set aside");
@@ -207,7 +207,8 @@ pub async fn voids_are_bounded(till: Till) {
     let policy = &till.samples.policy;
     let order = till.carry_out(&till.sale(CaptureMode::Manual)).await;
     let payment = order.payments[0].id;
-    let (_, order) = till.samples.change(&order, |draft, context| void(draft, payment, policy, context));
+    let (_, order) =
+        till.samples.change(&order, |draft, context| void(draft, payment, None, policy, context));
     let instruction = last(&order);
     assert!(matches!(till.settle(&instruction).await, Answer::Succeeded { .. }));
     assert!(

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Result;
 use crate::id::{OrderId, PaymentId};
-use crate::inventory::{Reservation, ReservationStatus, StockKey, StockLevel};
+use crate::inventory::{
+    Reservation, ReservationStatus, StockAlert, StockEvent, StockKey, StockLevel, StockRecord,
+};
 use crate::memory::SimulatedAccount;
 use crate::money::Money;
 use crate::order::{EventRecord, ORDER_TABLE, Order, OrderEvent, OrderStatus, totals_add_up};
@@ -28,6 +30,8 @@ pub struct Evidence<'a> {
     pub sold_elsewhere: &'a BTreeMap<StockKey, i64>,
     /// Every event that was heard of, as it was heard; `None` when nobody listened.
     pub heard: Option<&'a [EventRecord]>,
+    /// Every record of a stock level's journal that was heard of, as it was heard; `None` when nobody listened.
+    pub heard_stock: Option<&'a [StockRecord]>,
     /// Whether the faults are over, and every pass has run until nothing was left to do.
     pub is_at_rest: bool,
     /// The present.
@@ -71,8 +75,16 @@ pub async fn check(store: &dyn Store, evidence: &Evidence<'_>) -> Result<Vec<Str
     let everything = evidence.now + Duration::days(365_000);
     let active = store.expired_reservations(everything, &[], 1_000_000).await?;
     let products: Vec<_> = evidence.stocked.keys().map(|key| key.product_id.clone()).collect();
-    audit.stock(&store.stock_levels(&products).await?, &active);
+    let levels = store.stock_levels(&products).await?;
+    audit.stock(&levels, &active);
+    for level in &levels {
+        audit.journal(level, &journal(store, level).await?);
+    }
     if evidence.is_at_rest {
+        let waiting = store.stock_outbox_len().await?;
+        if evidence.heard_stock.is_some() && waiting > 0 {
+            audit.find(format!("{waiting} records of stock are not delivered"));
+        }
         let waiting = store.outbox_len().await?;
         if evidence.heard.is_some() && waiting > 0 {
             audit.find(format!("{waiting} events are not delivered"));
@@ -82,6 +94,23 @@ pub async fn check(store: &dyn Store, evidence: &Evidence<'_>) -> Result<Vec<Str
         }
     }
     Ok(audit.findings)
+}
+
+/// The journal of a level, oldest first.
+async fn journal(store: &dyn Store, level: &StockLevel) -> Result<Vec<StockRecord>> {
+    let StockKey { product_id, location } = &level.key;
+    let mut records = Vec::new();
+    let mut after = None;
+    loop {
+        let limit = PageRequest::MAX_LIMIT;
+        let page = store.stock_records(product_id, Some(location), after.as_ref(), limit).await?;
+        records.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            records.sort_by_key(|record| record.sequence);
+            return Ok(records);
+        }
+    }
 }
 
 struct Audit<'a> {
@@ -275,6 +304,37 @@ impl<'a> Audit<'a> {
             if !fine {
                 self.find(format!("{level:?}: {put} were put there, {held} are held, {sold} were sold"));
             }
+        }
+    }
+
+    /// A journal has no gap, its last alert fits the level as it is, and every record was heard of in its order.
+    fn journal(&mut self, level: &StockLevel, journal: &[StockRecord]) {
+        let key = &level.key;
+        let in_order = journal.iter().zip(1_u64..).all(|(record, place)| record.sequence == place);
+        if !in_order {
+            self.find(format!("{key:?}: the journal has a gap"));
+        }
+        let told = journal.iter().rev().find_map(|record| match record.event {
+            StockEvent::Alert { alert } => Some(alert),
+            StockEvent::Adjusted { .. }
+            | StockEvent::Received { .. }
+            | StockEvent::Counted { .. }
+            | StockEvent::ThresholdSet { .. } => None,
+        });
+        let is_out = matches!(told, None | Some(StockAlert::OutOfStock));
+        if is_out != (level.available() == 0) {
+            self.find(format!("{level:?}: the last that was told is {told:?}"));
+        }
+        let Some(heard) = self.evidence.heard_stock else { return };
+        let mut next = 1;
+        for record in heard.iter().filter(|record| record.key() == key) {
+            if record.sequence > next || journal.iter().all(|kept| kept != record) {
+                self.find(format!("{key:?}: a record was heard of too early, or otherwise: {record:?}"));
+            }
+            next = next.max(record.sequence + 1);
+        }
+        if self.evidence.is_at_rest && journal.iter().any(|record| record.sequence >= next) {
+            self.find(format!("{key:?}: a record was not heard of"));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::id::{
     CartId, CustomerId, GuestToken, IdempotencyKey, LineId, LocationId, OrderNumber, ProductId, ProviderId,
     ReservationId, SeededIds, SellerId, WriteSetId,
 };
-use crate::inventory::{Reservation, ReservationLine, StockChange, StockKey};
+use crate::inventory::{Reservation, ReservationLine, StockChange, StockEntry, StockEvent, StockKey};
 use crate::money::{Currency, Money};
 use crate::order::{Actor, Contact, Context, Draft, NewLine, NewOrder, Order, OrderPolicy, Tender, answer};
 use crate::payment::{Answer, CaptureMode, OperationStatus, PaymentMethod, ProviderToken};
@@ -126,6 +126,12 @@ impl Sampler {
             set.change_stock(shelf(product), StockChange::adjust(*units));
         }
         set
+    }
+
+    /// An entry for the journal of a stock level, by the staff.
+    pub fn entry(&self, event: StockEvent) -> StockEntry {
+        let reason = Some(format!("sample {}", self.count()));
+        StockEntry::new(event, Actor::Staff(customer("staff")), reason, Some("sample".into()))
     }
 
     /// A line in euros, of a seller that goes with the product.

@@ -44,6 +44,18 @@ macro_rules! __store_cases {
             stock::missing_level_is_an_empty_shelf
             stock::changes_end_where_the_level_says
             stock::every_short_level_is_told
+            journal::entries_are_kept
+            journal::every_crossing_is_told
+            journal::threshold_is_kept
+            journal::what_does_not_happen_is_not_told
+            journal::records_come_newest_first
+            journal::crossings_are_told_once_in_a_race
+            stock_outbox::records_wait_in_order
+            stock_outbox::record_claims_hold_until_they_end
+            stock_outbox::delivered_records_are_gone
+            stock_outbox::undelivered_record_holds_up_its_level
+            stock_outbox::long_journal_is_claimed_in_parts
+            stock_outbox::no_record_is_lost
             reservations::reservation_is_kept
             reservations::reservation_ends_once
             reservations::expired_reservations_are_found

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{LocationId, ProductId};
+use crate::inventory::StockAlert;
 
 /// The most units one product may have at one location. Sums of changes stay far from overflow.
 pub const MAX_UNITS: i64 = 1_000_000_000_000;
@@ -36,17 +37,25 @@ pub struct StockLevel {
     pub reserved: i64,
     /// Units that were sold and not put back.
     pub sold: i64,
+    /// The stock is low when no more than so many units are available; `None`: it is never said to be low.
+    pub low_at: Option<i64>,
 }
 
 impl StockLevel {
     /// An empty shelf.
     pub fn empty(key: StockKey) -> Self {
-        Self { key, on_hand: 0, reserved: 0, sold: 0 }
+        Self::new(key, 0, 0, 0)
     }
 
-    /// A level as it is stored.
+    /// A level as it is stored, without a threshold.
     pub fn new(key: StockKey, on_hand: i64, reserved: i64, sold: i64) -> Self {
-        Self { key, on_hand, reserved, sold }
+        Self { key, on_hand, reserved, sold, low_at: None }
+    }
+
+    /// The level with another threshold.
+    #[must_use]
+    pub fn with_low_at(self, low_at: Option<i64>) -> Self {
+        Self { low_at, ..self }
     }
 
     /// Units that can be sold.
@@ -64,13 +73,57 @@ impl StockLevel {
             on_hand: self.on_hand.checked_add(change.on_hand)?,
             reserved: self.reserved.checked_add(change.reserved)?,
             sold: self.sold.checked_add(change.sold)?,
+            low_at: match change.threshold {
+                Threshold::Kept => self.low_at,
+                Threshold::Removed => None,
+                Threshold::At(units) => Some(units),
+            },
         };
         (level.reserved >= 0
             && level.reserved <= level.on_hand
             && level.sold >= 0
-            && level.on_hand <= MAX_UNITS)
-            .then_some(level)
+            && level.on_hand <= MAX_UNITS
+            && level.low_at.is_none_or(|low_at| (0..=MAX_UNITS).contains(&low_at)))
+        .then_some(level)
     }
+
+    /// What there is to tell when a level becomes another one: `None`, unless `available` has crossed nothing or the threshold,
+    /// in either direction.
+    ///
+    /// This is the definition that every store must agree with.
+    pub fn alert(before: &Self, after: &Self) -> Option<StockAlert> {
+        match (before.supply(), after.supply()) {
+            (Supply::Low | Supply::Enough, Supply::Nothing) => Some(StockAlert::OutOfStock),
+            (Supply::Nothing, Supply::Low | Supply::Enough) => Some(StockAlert::BackInStock),
+            (Supply::Enough, Supply::Low) => Some(StockAlert::LowStock),
+            (Supply::Low, Supply::Enough) => Some(StockAlert::Replenished),
+            (Supply::Nothing, Supply::Nothing)
+            | (Supply::Low, Supply::Low)
+            | (Supply::Enough, Supply::Enough) => None,
+        }
+    }
+
+    fn supply(&self) -> Supply {
+        let available = self.available();
+        if available <= 0 {
+            Supply::Nothing
+        } else if self.low_at.is_some_and(|low_at| available <= low_at) {
+            Supply::Low
+        } else {
+            Supply::Enough
+        }
+    }
+}
+
+/// How much is available of what should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Supply {
+    /// None.
+    Nothing,
+    /// No more than the threshold.
+    Low,
+    /// More.
+    Enough,
 }
 
 /// A change of one stock level. Changes of the same key add up.
@@ -85,6 +138,21 @@ pub struct StockChange {
     pub sold: i64,
     /// The change is only made while this is the number on hand: for setting a level after a count.
     pub if_on_hand: Option<i64>,
+    /// What becomes of the threshold. It does not add up: the last one counts.
+    pub threshold: Threshold,
+}
+
+/// What a change does to the threshold of a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "a store must handle every one")]
+pub enum Threshold {
+    /// It stays.
+    #[default]
+    Kept,
+    /// There is none any more.
+    Removed,
+    /// It is this one: not negative, and at most [`MAX_UNITS`].
+    At(i64),
 }
 
 impl StockChange {
@@ -102,7 +170,7 @@ impl StockChange {
     pub fn confirm(units: u32) -> Self {
         let units = i64::from(units);
         let less = 0_i64.saturating_sub(units);
-        Self { on_hand: less, reserved: less, sold: units, if_on_hand: None }
+        Self { on_hand: less, reserved: less, sold: units, ..Self::default() }
     }
 
     /// Sells units that were not held.
@@ -122,6 +190,12 @@ impl StockChange {
         Self { on_hand: units, ..Self::default() }
     }
 
+    /// Sets the threshold, or takes it away.
+    pub fn low_at(low_at: Option<i64>) -> Self {
+        let threshold = low_at.map_or(Threshold::Removed, Threshold::At);
+        Self { threshold, ..Self::default() }
+    }
+
     /// Makes it conditional on the number on hand.
     #[must_use]
     pub fn if_on_hand(self, on_hand: i64) -> Self {
@@ -136,6 +210,10 @@ impl StockChange {
             reserved: self.reserved.saturating_add(other.reserved),
             sold: self.sold.saturating_add(other.sold),
             if_on_hand: self.if_on_hand.or(other.if_on_hand),
+            threshold: match other.threshold {
+                Threshold::Kept => self.threshold,
+                Threshold::Removed | Threshold::At(_) => other.threshold,
+            },
         }
     }
 }
@@ -166,5 +244,47 @@ mod tests {
         let change = StockChange::adjust(5).if_on_hand(10);
         assert_eq!(level(10, 2, 0).after(&change), Some(level(15, 2, 0)));
         assert_eq!(level(9, 2, 0).after(&change), None);
+    }
+
+    #[test]
+    fn every_crossing_is_told_and_nothing_else() {
+        use StockAlert::{BackInStock, LowStock, OutOfStock, Replenished};
+        let at = |available: i64, low_at: Option<i64>| level(available + 3, 3, 0).with_low_at(low_at);
+        for (before, after, expected) in [
+            (0, 0, None),
+            (0, 1, Some(BackInStock)),
+            (0, 5, Some(BackInStock)),
+            (0, 6, Some(BackInStock)),
+            (5, 0, Some(OutOfStock)),
+            (6, 0, Some(OutOfStock)),
+            (6, 5, Some(LowStock)),
+            (5, 6, Some(Replenished)),
+            (5, 1, None),
+            (1, 5, None),
+            (6, 90, None),
+        ] {
+            assert_eq!(
+                StockLevel::alert(&at(before, Some(5)), &at(after, Some(5))),
+                expected,
+                "{before} {after}"
+            );
+        }
+        assert_eq!(StockLevel::alert(&at(9, None), &at(1, None)), None, "nobody has said what is low");
+        assert_eq!(StockLevel::alert(&at(1, Some(0)), &at(0, Some(0))), Some(OutOfStock));
+        assert_eq!(StockLevel::alert(&at(4, None), &at(4, Some(4))), Some(LowStock), "a new threshold");
+        assert_eq!(StockLevel::alert(&at(4, Some(4)), &at(4, Some(3))), Some(Replenished));
+        assert_eq!(StockLevel::alert(&at(0, None), &at(0, Some(4))), None);
+    }
+
+    #[test]
+    fn a_threshold_is_kept_until_it_is_changed() {
+        let set = level(9, 0, 0).after(&StockChange::low_at(Some(4))).unwrap();
+        assert_eq!(set.low_at, Some(4));
+        assert_eq!(set.after(&StockChange::reserve(1)).unwrap().low_at, Some(4));
+        assert_eq!(set.after(&StockChange::low_at(None)).unwrap().low_at, None);
+        assert_eq!(set.after(&StockChange::low_at(Some(-1))), None);
+        assert_eq!(set.after(&StockChange::low_at(Some(MAX_UNITS + 1))), None);
+        let both = StockChange::low_at(Some(2)).and(StockChange::adjust(1));
+        assert_eq!(set.after(&both), Some(level(10, 0, 0).with_low_at(Some(2))));
     }
 }

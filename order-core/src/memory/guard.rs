@@ -49,12 +49,20 @@ pub enum Guard {
     Outbox,
     /// Orders on which something is due are found.
     Due,
+    /// What the staff does to a stock level is written into its journal.
+    Journal,
+    /// It is told when available stock crosses nothing or its threshold.
+    Alert,
+    /// What is claimed from the outbox of the journals is nobody else's.
+    StockClaim,
+    /// Every record of a journal is handed to its outbox.
+    StockOutbox,
 }
 
 impl Guard {
     /// Every guard.
     #[cfg(feature = "conformance")]
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Once,
         Self::Whole,
         Self::Serial,
@@ -73,6 +81,10 @@ impl Guard {
         Self::Claim,
         Self::Outbox,
         Self::Due,
+        Self::Journal,
+        Self::Alert,
+        Self::StockClaim,
+        Self::StockOutbox,
     ];
 }
 

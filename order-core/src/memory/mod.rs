@@ -18,6 +18,7 @@ mod provider;
 mod publisher;
 mod reads;
 mod state;
+mod stock;
 mod store;
 
 pub use catalogue::MemoryCatalogue;

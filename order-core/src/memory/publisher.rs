@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::lock;
 use crate::gateway::{EventPublisher, GatewayError};
+use crate::inventory::StockRecord;
 use crate::order::EventRecord;
 
 /// A receiver of events that keeps them, and fails when it is told to.
@@ -15,30 +16,46 @@ pub struct RecordingPublisher {
 #[derive(Debug, Default)]
 struct Heard {
     events: Vec<EventRecord>,
+    records: Vec<StockRecord>,
     failing: u32,
 }
 
+impl Heard {
+    fn hear(&mut self) -> Result<&mut Self, GatewayError> {
+        if let Some(left) = self.failing.checked_sub(1) {
+            self.failing = left;
+            return Err(GatewayError::not_sent("recording publisher"));
+        }
+        Ok(self)
+    }
+}
+
 impl RecordingPublisher {
-    /// Refuses the next `times` events.
+    /// Refuses the next `times` events or records.
     pub fn fail_next(&self, times: u32) {
         lock(&self.heard).failing = times;
     }
 
-    /// Everything it took over, in the order in which it did.
+    /// Every event of an order that it took over, in the order in which it did.
     pub fn events(&self) -> Vec<EventRecord> {
         lock(&self.heard).events.clone()
+    }
+
+    /// Every record of a stock level that it took over, in the order in which it did.
+    pub fn stock_records(&self) -> Vec<StockRecord> {
+        lock(&self.heard).records.clone()
     }
 }
 
 #[async_trait]
 impl EventPublisher for RecordingPublisher {
     async fn publish(&self, event: &EventRecord) -> Result<(), GatewayError> {
-        let mut heard = lock(&self.heard);
-        if let Some(left) = heard.failing.checked_sub(1) {
-            heard.failing = left;
-            return Err(GatewayError::not_sent("recording publisher"));
-        }
-        heard.events.push(event.clone());
+        lock(&self.heard).hear()?.events.push(event.clone());
+        Ok(())
+    }
+
+    async fn publish_stock(&self, record: &StockRecord) -> Result<(), GatewayError> {
+        lock(&self.heard).hear()?.records.push(record.clone());
         Ok(())
     }
 }

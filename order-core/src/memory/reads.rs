@@ -5,24 +5,20 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::guard::Guard;
+use super::outbox::MAX_CLAIMED;
 use super::state::State;
 use crate::cart::{Cart, CartOwner};
 use crate::error::StoreError;
-use crate::id::{
-    CartId, IdempotencyKey, LocationId, OrderId, OrderNumber, PaymentId, ProductId, ReservationId,
-};
-use crate::inventory::{Reservation, StockKey, StockLevel};
+use crate::id::{CartId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ReservationId};
+use crate::inventory::Reservation;
 use crate::order::{EventRecord, Order};
 use crate::store::{
     CartRepository, Cursor, IdempotencyRecord, IdempotencyRepository, OrderFilter, OrderRepository,
-    OutboxMessage, OutboxRepository, Page, PageRequest, ReservationRepository, SortOrder, StockRepository,
+    OutboxMessage, OutboxRepository, Page, PageRequest, ReservationRepository, SortOrder,
 };
 use crate::time::Timestamp;
 
-/// The most events of one order that are claimed at once.
-const MAX_CLAIMED: usize = 100;
-
-fn limit_of(limit: u32) -> usize {
+pub(super) fn limit_of(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
@@ -111,28 +107,6 @@ fn list(state: &State, filter: &OrderFilter, page: PageRequest) -> Vec<Arc<Order
 }
 
 #[async_trait]
-impl StockRepository for MemoryStore {
-    async fn stock_levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
-        let mut products: Vec<&ProductId> = products.iter().collect();
-        products.sort_unstable();
-        products.dedup();
-        Ok(self.read(|state| {
-            let mut levels = Vec::with_capacity(products.len());
-            for product in products {
-                // A location is never empty, so this key comes before every one of the product.
-                let Ok(first) = LocationId::new(" ").map(|location| StockKey::new(product.clone(), location))
-                else {
-                    continue;
-                };
-                let of_product = state.stock.range(first..).take_while(|(key, _)| key.product_id == *product);
-                levels.extend(of_product.map(|(_, level)| level.clone()));
-            }
-            levels
-        }))
-    }
-}
-
-#[async_trait]
 impl ReservationRepository for MemoryStore {
     async fn find_reservation(&self, id: ReservationId) -> Result<Option<Reservation>, StoreError> {
         Ok(self.read(|state| state.reservations.get(&id).cloned()))
@@ -193,7 +167,7 @@ impl OutboxRepository for MemoryStore {
             let until = if state.checks(Guard::Claim) { until } else { now };
             let mut messages = Vec::new();
             for order in state.outbox.claim(now, until, limit_of(orders)) {
-                let Some((head, attempts)) = state.outbox.head(order) else { continue };
+                let Some((head, attempts)) = state.outbox.head(&order) else { continue };
                 for record in events_from(state, order, head).take(MAX_CLAIMED) {
                     let attempts = if record.sequence == head { attempts } else { 0 };
                     messages.push(OutboxMessage::new(record.clone(), attempts));
@@ -208,7 +182,7 @@ impl OutboxRepository for MemoryStore {
             let sequence = sequence.min(state.history_len(order_id));
             let next =
                 events_from(state, order_id, sequence.saturating_add(1)).next().map(|record| record.at);
-            state.outbox.delivered(order_id, sequence, next);
+            state.outbox.delivered(&order_id, sequence, next);
         });
         Ok(())
     }
@@ -219,7 +193,7 @@ impl OutboxRepository for MemoryStore {
         sequence: u64,
         again: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(|state| state.outbox.undelivered(order_id, sequence, again));
+        self.write(|state| state.outbox.undelivered(&order_id, sequence, again));
         Ok(())
     }
 
@@ -228,7 +202,7 @@ impl OutboxRepository for MemoryStore {
             let stuck = state.outbox.stuck(attempts).take(limit_of(limit));
             stuck
                 .filter_map(|(order, sequence, attempts)| {
-                    let record = events_from(state, order, sequence).next()?;
+                    let record = events_from(state, *order, sequence).next()?;
                     Some(OutboxMessage::new(record.clone(), attempts))
                 })
                 .collect()

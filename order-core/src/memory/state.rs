@@ -7,9 +7,9 @@ use crate::cart::{Cart, CartOwner, CartStatus};
 use crate::id::{
     CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ReservationId, WriteSetId,
 };
-use crate::inventory::{Reservation, ReservationStatus, StockChange, StockKey, StockLevel};
+use crate::inventory::{Reservation, ReservationStatus, StockKey, StockLevel, StockRecord};
 use crate::order::{EventRecord, Order};
-use crate::store::{CommitOutcome, IdempotencyRecord, WriteSet};
+use crate::store::{CommitOutcome, IdempotencyRecord, StockCursor, WriteSet};
 use crate::time::Timestamp;
 
 /// Everything that is stored, with an index for everything that is asked.
@@ -28,8 +28,11 @@ pub(super) struct State {
     pub(super) orders_of_customers: HashMap<CustomerId, BTreeSet<OrderId>>,
     pub(super) due: BTreeSet<(Timestamp, OrderId)>,
     pub(super) histories: HashMap<OrderId, Vec<EventRecord>>,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Outbox<OrderId>,
     pub(super) stock: BTreeMap<StockKey, StockLevel>,
+    pub(super) journals: HashMap<StockKey, Vec<StockRecord>>,
+    pub(super) journal_places: HashMap<ProductId, BTreeSet<StockCursor>>,
+    pub(super) stock_outbox: Outbox<StockKey>,
     pub(super) reservations: HashMap<ReservationId, Reservation>,
     pub(super) reservation_expiry: BTreeSet<(Timestamp, ReservationId)>,
     pub(super) product_expiry: HashMap<ProductId, BTreeSet<(Timestamp, ReservationId)>>,
@@ -76,7 +79,7 @@ impl State {
         for event in &set.events {
             self.histories.entry(event.order_id).or_default().push(event.clone());
             if event.sequence > 1 || self.checks(Guard::Outbox) {
-                self.outbox.push(event.order_id, event.sequence, event.at);
+                self.outbox.push(&event.order_id, event.sequence, event.at);
             }
         }
         if let Some(put) = &set.idempotency {
@@ -95,10 +98,6 @@ impl State {
 
     pub(super) fn history_len(&self, id: OrderId) -> u64 {
         self.histories.get(&id).and_then(|history| history.last()).map_or(0, |last| last.sequence)
-    }
-
-    pub(super) fn level(&self, key: &StockKey) -> StockLevel {
-        self.stock.get(key).cloned().unwrap_or_else(|| StockLevel::empty(key.clone()))
     }
 
     pub(super) fn idempotency(&self, scope: &str, key: &IdempotencyKey) -> Option<&IdempotencyRecord> {
@@ -186,27 +185,4 @@ impl State {
             self.idempotency.insert(name, keys);
         }
     }
-
-    /// Changes the stock levels. Where the guard is in force, every change fits.
-    fn apply_stock(&mut self, set: &WriteSet) {
-        for (key, change) in &set.stock {
-            let level = self.level(key);
-            let after = match level.after(change) {
-                Some(after) => after,
-                None if self.checks(Guard::Stock) => continue,
-                None => unchecked(level, change),
-            };
-            self.stock.insert(key.clone(), after);
-        }
-    }
-}
-
-/// What becomes of a level when nobody checks it.
-fn unchecked(level: StockLevel, change: &StockChange) -> StockLevel {
-    StockLevel::new(
-        level.key,
-        level.on_hand.saturating_add(change.on_hand),
-        level.reserved.saturating_add(change.reserved),
-        level.sold.saturating_add(change.sold),
-    )
 }

@@ -47,7 +47,7 @@ impl Order {
             OrderEvent::Placed { order } => *self = Arc::unwrap_or_clone(order.clone()),
             OrderEvent::Moved { by, reason } => self.moved(*by, reason.as_deref(), at)?,
             OrderEvent::PaymentAdded { payment } => self.payments.push(payment.clone()),
-            OrderEvent::OperationStarted { payment_id, operation } => {
+            OrderEvent::OperationStarted { payment_id, operation, .. } => {
                 let payment = self.payment_mut(*payment_id)?;
                 payment.operations.push(operation.clone());
                 payment.updated_at = at;

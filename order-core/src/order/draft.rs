@@ -114,6 +114,7 @@ impl Draft {
         payment_id: PaymentId,
         kind: OperationKind,
         amount: Money,
+        reason: Option<&str>,
         context: &Context<'_>,
     ) -> Result<()> {
         let operations = self.order.payment(payment_id).map_or(0, |payment| payment.operations.len());
@@ -121,7 +122,8 @@ impl Draft {
             return Err(Error::conflict("too_many_operations", "the payment has too many operations"));
         }
         let operation = Operation::new(OperationId::new(context.ids, context.now), kind, amount, context.now);
-        self.record(OrderEvent::OperationStarted { payment_id, operation }, context)
+        let reason = reason.map(str::to_owned);
+        self.record(OrderEvent::OperationStarted { payment_id, operation, reason }, context)
     }
 
     /// What an event does to stock and to the reservation. Of cancelled lines, only what has left the hold moves.

@@ -37,6 +37,8 @@ pub enum OrderEvent {
         payment_id: PaymentId,
         /// The operation.
         operation: Operation,
+        /// Why, in words, when somebody said so.
+        reason: Option<String>,
     },
     /// A call is made again with the same key, because the provider had not heard of it.
     OperationResent {
@@ -265,5 +267,27 @@ impl EventRecord {
         event: OrderEvent,
     ) -> Self {
         Self { order_id, sequence, at, actor, correlation, event }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{IdSource as _, SeededIds};
+    use crate::money::Currency;
+    use crate::payment::OperationKind;
+
+    /// A call to a provider had no reason then.
+    #[test]
+    fn events_of_earlier_versions_are_read() {
+        let now = Timestamp::UNIX_EPOCH;
+        let id = SeededIds::new(1).next(now);
+        let amount = Money::from_minor(100, Currency::EUR);
+        let operation = Operation::new(OperationId::from_uuid(id), OperationKind::Capture, amount, now);
+        let payment_id = PaymentId::from_uuid(id);
+        let event = OrderEvent::OperationStarted { payment_id, operation, reason: None };
+        let mut stored = serde_json::to_value(&event).unwrap();
+        assert!(stored.as_object_mut().unwrap().remove("reason").is_some());
+        assert_eq!(serde_json::from_value::<OrderEvent>(stored).unwrap(), event);
     }
 }

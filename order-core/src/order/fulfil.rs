@@ -10,6 +10,7 @@ use crate::order::cancel::check_units;
 use crate::order::{
     Context, Draft, ORDER_TABLE, Order, OrderEvent, OrderMove, OrderPolicy, OrderStatus, settle,
 };
+use crate::text::check_line;
 
 /// A seller begins to work on its part; without a seller, all do.
 ///
@@ -147,8 +148,11 @@ fn check_tracking(tracking: &Tracking) -> Result<()> {
     let mut invalid = Invalid::default();
     for (pointer, text) in [("/carrier", &tracking.carrier), ("/tracking_number", &tracking.tracking_number)]
     {
-        if text.as_ref().is_some_and(|text| text.is_empty() || text.len() > MAX_TRACKING) {
+        let Some(text) = text else { continue };
+        if text.is_empty() || text.len() > MAX_TRACKING {
             invalid.push(pointer, "out_of_range", format!("must be 1 to {MAX_TRACKING} bytes"));
+        } else {
+            check_line(&mut invalid, pointer, text, MAX_TRACKING);
         }
     }
     Ok(invalid.into_result()?)

@@ -110,6 +110,11 @@ pub struct Contact {
     pub email: Option<String>,
 }
 
+impl Contact {
+    /// The longest name or mail address, in bytes: more than a mail address may have (RFC 5321: 64 + 1 + 255).
+    pub const MAX_BYTES: usize = 400;
+}
+
 /// What was ordered of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

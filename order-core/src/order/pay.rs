@@ -50,7 +50,7 @@ impl Tender {
                 CaptureMode::Automatic => OperationKind::Charge,
                 CaptureMode::Manual => OperationKind::Authorise,
             };
-            draft.start_operation(id, kind, amount, context)?;
+            draft.start_operation(id, kind, amount, None, context)?;
         }
         Ok(id)
     }
@@ -136,6 +136,7 @@ pub fn capture(
     draft: &mut Draft,
     payment_id: PaymentId,
     amount: Option<Money>,
+    reason: Option<&str>,
     policy: &OrderPolicy,
     context: &Context<'_>,
 ) -> Result<()> {
@@ -149,7 +150,7 @@ pub fn capture(
         let detail = format!("must be more than nothing and at most what is set aside, {capturable}");
         return Err(Invalid::field("/amount", "out_of_range", detail).into());
     }
-    draft.start_operation(payment_id, OperationKind::Capture, amount, context)?;
+    draft.start_operation(payment_id, OperationKind::Capture, amount, reason, context)?;
     settle(draft, policy, context)
 }
 
@@ -160,6 +161,7 @@ pub fn capture(
 pub fn void(
     draft: &mut Draft,
     payment_id: PaymentId,
+    reason: Option<&str>,
     policy: &OrderPolicy,
     context: &Context<'_>,
 ) -> Result<()> {
@@ -168,7 +170,7 @@ pub fn void(
         return Err(Error::conflict("nothing_to_void", "nothing is set aside that can be given up"));
     }
     let amount = payment.capturable()?;
-    draft.start_operation(payment_id, OperationKind::Void, amount, context)?;
+    draft.start_operation(payment_id, OperationKind::Void, amount, reason, context)?;
     settle(draft, policy, context)
 }
 

@@ -11,6 +11,7 @@ use crate::order::{
     OrderTimestamps, Tender, settle,
 };
 use crate::pricing::{Quote, Totals};
+use crate::text::{check_line, check_lines, is_line, refuse_control};
 
 /// A line that is to be ordered, with what the catalogue says of its product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +97,21 @@ impl NewOrder {
         if let Err(address) = self.shipping_address.check() {
             invalid.nest("/shipping_address", address);
         }
-        if self.notes.as_ref().is_some_and(|notes| notes.len() > Self::MAX_NOTES) {
-            invalid.push("/notes", "too_long", format!("must be at most {} bytes", Self::MAX_NOTES));
+        if let Some(notes) = &self.notes {
+            check_lines(&mut invalid, "/notes", notes, Self::MAX_NOTES);
+        }
+        for (pointer, text) in
+            [("/contact/name", &self.contact.name), ("/contact/email", &self.contact.email)]
+        {
+            check_line(&mut invalid, pointer, text.as_deref().unwrap_or_default(), Contact::MAX_BYTES);
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            let image = line.image.as_deref().unwrap_or_default();
+            for (field, text) in [("name", line.name.as_str()), ("image", image)] {
+                if !is_line(text) {
+                    refuse_control(&mut invalid, &format!("/items/{index}/{field}"));
+                }
+            }
         }
         invalid.into_result()?;
         let is_held = |line: &NewLine| {

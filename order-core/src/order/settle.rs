@@ -181,7 +181,7 @@ fn give_up(draft: &mut Draft, context: &Context<'_>) -> Result<()> {
         .map(|payment| Ok((payment.id, payment.capturable()?)))
         .collect::<Result<_>>()?;
     for (payment_id, amount) in open {
-        draft.start_operation(payment_id, OperationKind::Void, amount, context)?;
+        draft.start_operation(payment_id, OperationKind::Void, amount, None, context)?;
     }
     Ok(())
 }
@@ -217,7 +217,7 @@ pub(crate) fn start_refunds(
         if draft.order().payment(payment_id).is_some_and(|payment| payment.method.is_offline()) {
             give_cash_back(draft, payment_id, part, context)?;
         } else {
-            draft.start_operation(payment_id, OperationKind::Refund, part, context)?;
+            draft.start_operation(payment_id, OperationKind::Refund, part, None, context)?;
         }
     }
     Ok(())
@@ -230,7 +230,7 @@ fn give_cash_back(
     amount: Money,
     context: &Context<'_>,
 ) -> Result<()> {
-    draft.start_operation(payment_id, OperationKind::Refund, amount, context)?;
+    draft.start_operation(payment_id, OperationKind::Refund, amount, None, context)?;
     let order = draft.order();
     let last =
         order.payment(payment_id).and_then(|payment| payment.operations.last()).map(|operation| operation.id);

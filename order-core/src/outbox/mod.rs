@@ -1,11 +1,13 @@
-//! The outbox: events from their commit until somebody has heard of them.
+//! The outbox: events of orders, and records of stock levels' journals, from their commit until somebody has heard of them.
 //!
-//! Every event is written in the commit that it explains, so none is lost and none tells of something that did not happen.
-//! [`relay`] hands them to an [`EventPublisher`]: at least once, and the events of one order one after the other. While the first
-//! one is not taken the later ones of the same order wait; other orders go on.
+//! Each is written in the commit that it explains, so none is lost and none tells of something that did not happen. [`relay`] hands
+//! them to an [`EventPublisher`]: at least once, and those of one order or one level one after the other. While the first one is not
+//! taken the later ones of the same order or level wait; the others go on.
+
+use std::future::Future;
 
 use crate::error::StoreError;
-use crate::gateway::EventPublisher;
+use crate::gateway::{EventPublisher, GatewayError};
 use crate::service::PassReport;
 use crate::store::{OutboxMessage, Store};
 use crate::time::{Clock, Duration};
@@ -18,7 +20,7 @@ pub fn wait_after(attempts: u32) -> Duration {
     Duration::seconds(5_i64 << attempts.min(10)).min(Duration::hours(1))
 }
 
-/// Hands the undelivered events of at most `orders` orders to a publisher.
+/// Hands the undelivered events of at most `limit` orders, and the undelivered records of at most `limit` stock levels, to a publisher.
 ///
 /// # Errors
 /// [`StoreError`]: what was claimed is offered again when the claim has run out.
@@ -26,41 +28,59 @@ pub async fn relay(
     store: &dyn Store,
     publisher: &dyn EventPublisher,
     clock: &dyn Clock,
-    orders: u32,
+    limit: u32,
 ) -> Result<PassReport, StoreError> {
-    let now = clock.now();
-    let messages = store.claim_outbox(now, now + LEASE, orders).await?;
     let mut report = PassReport::default();
+    let now = clock.now();
+    let messages = store.claim_outbox(now, now + LEASE, limit).await?;
     for of_one_order in messages.chunk_by(|left, right| left.record.order_id == right.record.order_id) {
-        deliver(of_one_order, store, publisher, clock, &mut report).await?;
+        let handed = hand_over(of_one_order, |event| publisher.publish(event), &mut report).await;
+        if let Some(event) = handed.last {
+            store.delivered(event.order_id, event.sequence).await?;
+        }
+        if let Some((event, wait)) = handed.refused {
+            store.undelivered(event.order_id, event.sequence, clock.now() + wait).await?;
+        }
+    }
+    let now = clock.now();
+    let messages = store.claim_stock_outbox(now, now + LEASE, limit).await?;
+    for of_one_level in messages.chunk_by(|left, right| left.record.key() == right.record.key()) {
+        let handed = hand_over(of_one_level, |record| publisher.publish_stock(record), &mut report).await;
+        if let Some(record) = handed.last {
+            store.delivered_stock(record.key(), record.sequence).await?;
+        }
+        if let Some((record, wait)) = handed.refused {
+            store.undelivered_stock(record.key(), record.sequence, clock.now() + wait).await?;
+        }
     }
     Ok(report)
 }
 
-async fn deliver(
-    messages: &[OutboxMessage],
-    store: &dyn Store,
-    publisher: &dyn EventPublisher,
-    clock: &dyn Clock,
+/// How far the messages of one order or level have come.
+struct Handed<'a, R> {
+    /// The last one that was taken over.
+    last: Option<&'a R>,
+    /// The one that was not, and how long it waits.
+    refused: Option<(&'a R, Duration)>,
+}
+
+/// Hands messages over, one after the other, up to the first that is not taken.
+async fn hand_over<'a, R, F>(
+    messages: &'a [OutboxMessage<R>],
+    publish: impl Fn(&'a R) -> F,
     report: &mut PassReport,
-) -> Result<(), StoreError> {
+) -> Handed<'a, R>
+where
+    F: Future<Output = Result<(), GatewayError>>,
+{
     let mut last = None;
-    let mut refused = None;
     for message in messages {
-        let result = publisher.publish(&message.record).await;
+        let result = publish(&message.record).await;
         report.note(&result);
         if result.is_err() {
-            refused = Some(message);
-            break;
+            return Handed { last, refused: Some((&message.record, wait_after(message.attempts))) };
         }
         last = Some(&message.record);
     }
-    if let Some(record) = last {
-        store.delivered(record.order_id, record.sequence).await?;
-    }
-    if let Some(message) = refused {
-        let again = clock.now() + wait_after(message.attempts);
-        store.undelivered(message.record.order_id, message.record.sequence, again).await?;
-    }
-    Ok(())
+    Handed { last, refused: None }
 }

@@ -1,8 +1,7 @@
 use crate::error::{Error, Invalid, Result, Shortage};
-use crate::id::{CustomerId, LocationId, ProductId, ReservationId, WriteSetId};
+use crate::id::{CustomerId, ProductId, ReservationId, WriteSetId};
 use crate::inventory::{
-    Demand, HOLD_LIFETIME, Reservation, ReservationMove, ReservationStatus, StockChange, StockKey,
-    StockLevel, allocate,
+    Demand, HOLD_LIFETIME, Reservation, ReservationMove, ReservationStatus, StockChange, StockLevel, allocate,
 };
 use crate::service::change::{Key, only_staff, try_again};
 use crate::service::engine::{MAX_TRIES, Parts};
@@ -40,40 +39,6 @@ impl Inventory<'_> {
     /// [`Error::Store`].
     pub async fn levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>> {
         Ok(self.parts.store.stock_levels(products).await?)
-    }
-
-    /// Sets the number on hand, after a count.
-    ///
-    /// # Errors
-    /// A conflict when more units are held than would be there.
-    pub async fn set(
-        &self,
-        product_id: ProductId,
-        location: LocationId,
-        on_hand: u32,
-        request: &Request,
-    ) -> Result<StockLevel> {
-        only_staff(&request.actor)?;
-        let target = i64::from(on_hand);
-        self.change(StockKey::new(product_id, location), |level| {
-            StockChange::adjust(target.saturating_sub(level.on_hand)).if_on_hand(level.on_hand)
-        })
-        .await
-    }
-
-    /// Puts units on the shelf, or takes them off: goods received, lost, found.
-    ///
-    /// # Errors
-    /// A conflict when fewer units are free than are to be taken off.
-    pub async fn adjust(
-        &self,
-        product_id: ProductId,
-        location: LocationId,
-        by: i64,
-        request: &Request,
-    ) -> Result<StockLevel> {
-        only_staff(&request.actor)?;
-        self.change(StockKey::new(product_id, location), |_| StockChange::adjust(by)).await
     }
 
     /// Which of these could not be had now. Nothing is held.
@@ -178,36 +143,6 @@ impl Inventory<'_> {
         reservation.status = ReservationStatus::Active;
         reservation.updated_at = reservation.created_at;
         Ok(reservation)
-    }
-
-    async fn change<F>(&self, key: StockKey, change: F) -> Result<StockLevel>
-    where
-        F: Fn(&StockLevel) -> StockChange + Send + Sync,
-    {
-        let parts = self.parts;
-        for _ in 0..MAX_TRIES {
-            let level = self.level(&key).await?;
-            let change = change(&level);
-            let now = parts.now();
-            let mut set = WriteSet::new(WriteSetId::new(&*parts.ids, now), now);
-            set.change_stock(key.clone(), change);
-            match parts.commit(&set).await? {
-                Ok(()) => return self.level(&key).await,
-                Err(Refusal::Stock(_)) if level.after(&change).is_some() => {}
-                Err(Refusal::Stock(_)) => {
-                    let message = format!("{} of {} units are held", level.reserved, level.on_hand);
-                    return Err(Error::conflict("stock_held", message));
-                }
-                Err(refusal) => try_again(&refusal)?,
-            }
-        }
-        Err(Error::Contended)
-    }
-
-    async fn level(&self, key: &StockKey) -> Result<StockLevel> {
-        let levels = self.parts.store.stock_levels(std::slice::from_ref(&key.product_id)).await?;
-        let level = levels.into_iter().find(|level| level.key == *key);
-        Ok(level.unwrap_or_else(|| StockLevel::empty(key.clone())))
     }
 }
 

@@ -18,6 +18,7 @@ mod payments;
 mod place;
 mod request;
 mod setbacks;
+mod stock;
 
 pub use carts::{AddItem, Carts, QuoteRequest};
 pub use engine::{Engine, EngineBuilder};

@@ -1,4 +1,4 @@
-use crate::error::{Error, Result};
+use crate::error::{Error, Invalid, Result};
 use crate::fulfilment::Tracking;
 use crate::id::{OrderId, OrderNumber, SellerId};
 use crate::order::{self, Actor, EventRecord, Order, Units};
@@ -6,6 +6,7 @@ use crate::service::change::{may_see, only_staff};
 use crate::service::engine::Parts;
 use crate::service::{Done, PlaceOrder, Request};
 use crate::store::{OrderFilter, Page, PageRequest};
+use crate::text::check_lines;
 use crate::time::Timestamp;
 
 /// A cancellation that is asked for.
@@ -194,9 +195,7 @@ fn own_part(seller: Option<SellerId>, actor: &Actor) -> Result<Option<SellerId>>
 }
 
 pub(crate) fn check_reason(reason: Option<&str>) -> Result<()> {
-    if reason.is_some_and(|reason| reason.len() > CancelOrder::MAX_REASON) {
-        let detail = format!("must be at most {} bytes", CancelOrder::MAX_REASON);
-        return Err(crate::Invalid::field("/reason", "too_long", detail).into());
-    }
-    Ok(())
+    let mut invalid = Invalid::default();
+    check_lines(&mut invalid, "/reason", reason.unwrap_or_default(), CancelOrder::MAX_REASON);
+    Ok(invalid.into_result()?)
 }

@@ -139,10 +139,11 @@ impl Passes<'_> {
         Ok(self.parts.store.forget(now - WRITE_SET_MEMORY, keys, limit).await?)
     }
 
-    /// Hands events to a publisher, the events of one order one after the other: those of at most `limit` orders.
+    /// Hands events and records of stock to a publisher, those of one order or level one after the other: those of at most `limit` orders
+    /// and as many levels.
     ///
     /// # Errors
-    /// [`Error::Store`](crate::Error::Store). An event that is not taken is counted, and offered again later.
+    /// [`Error::Store`](crate::Error::Store). What is not taken is counted, and offered again later.
     pub async fn relay(&self, publisher: &dyn EventPublisher, limit: u32) -> Result<PassReport> {
         Ok(outbox::relay(&*self.parts.store, publisher, &*self.parts.clock, limit).await?)
     }

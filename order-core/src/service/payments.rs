@@ -62,12 +62,14 @@ impl Payments<'_> {
         &self,
         id: PaymentId,
         amount: Option<Money>,
+        reason: Option<String>,
         request: &Request,
     ) -> Result<Done<Order>> {
         only_staff(&request.actor)?;
+        check_reason(reason.as_deref())?;
         let policy = &self.parts.policy;
         let decide = |draft: &mut order::Draft, context: &order::Context<'_>| {
-            order::capture(draft, id, amount, policy, context)
+            order::capture(draft, id, amount, reason.as_deref(), policy, context)
         };
         self.parts.change(self.order_of(id).await?, request, decide).await
     }
@@ -76,11 +78,18 @@ impl Payments<'_> {
     ///
     /// # Errors
     /// As [`order::void`].
-    pub async fn void(&self, id: PaymentId, request: &Request) -> Result<Done<Order>> {
+    pub async fn void(
+        &self,
+        id: PaymentId,
+        reason: Option<String>,
+        request: &Request,
+    ) -> Result<Done<Order>> {
         only_staff(&request.actor)?;
+        check_reason(reason.as_deref())?;
         let policy = &self.parts.policy;
-        let decide =
-            |draft: &mut order::Draft, context: &order::Context<'_>| order::void(draft, id, policy, context);
+        let decide = |draft: &mut order::Draft, context: &order::Context<'_>| {
+            order::void(draft, id, reason.as_deref(), policy, context)
+        };
         self.parts.change(self.order_of(id).await?, request, decide).await
     }
 

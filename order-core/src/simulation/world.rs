@@ -218,7 +218,13 @@ async fn stock(world: &Shared) -> BTreeMap<StockKey, i64> {
         for place in ["main", "outpost"].iter().take(if number % 4 == 0 { 2 } else { 1 }) {
             let (Ok(id), Ok(location)) = (product(number), LocationId::new(place)) else { return stocked };
             let units = if number % 2 == 0 { world.left.get() * 3 } else { world.left.get() / 6 + 1 };
-            while world.engine.inventory().set(id.clone(), location.clone(), units, &staff).await.is_err() {}
+            while world
+                .engine
+                .inventory()
+                .set(id.clone(), location.clone(), units, None, &staff)
+                .await
+                .is_err()
+            {}
             stocked.insert(StockKey::new(id, location), i64::from(units));
         }
     }
@@ -287,11 +293,13 @@ async fn finish(world: &Shared, stocked: &BTreeMap<StockKey, i64>) -> Result<()>
     }
     check_accepted(world).await?;
     let (books, events) = (world.provider.books(), world.publisher.events());
+    let records = world.publisher.stock_records();
     let evidence = Evidence {
         books: &books,
         stocked,
         sold_elsewhere: &BTreeMap::new(),
         heard: Some(&events),
+        heard_stock: Some(&records),
         is_at_rest: true,
         now: world.clock.now(),
     };

@@ -8,16 +8,16 @@ use crate::id::OrderId;
 /// A page of a list, and where the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Page<T> {
+pub struct Page<T, C = Cursor> {
     /// What is on it.
     pub items: Vec<T>,
     /// Where the next page begins, if there is one.
-    pub next: Option<Cursor>,
+    pub next: Option<C>,
 }
 
-impl<T> Page<T> {
+impl<T, C> Page<T, C> {
     /// A page.
-    pub fn new(items: Vec<T>, next: Option<Cursor>) -> Self {
+    pub fn new(items: Vec<T>, next: Option<C>) -> Self {
         Self { items, next }
     }
 }

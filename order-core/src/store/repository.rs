@@ -7,9 +7,9 @@ use crate::error::StoreError;
 use crate::id::{
     CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ReservationId, SellerId,
 };
-use crate::inventory::{Reservation, StockLevel};
+use crate::inventory::Reservation;
 use crate::order::{EventRecord, Order, OrderStatus};
-use crate::store::{Commit, IdempotencyRecord, Page, PageRequest};
+use crate::store::{Commit, IdempotencyRecord, Page, PageRequest, StockOutboxRepository, StockRepository};
 use crate::time::Timestamp;
 
 /// Reads carts.
@@ -119,16 +119,6 @@ impl OrderFilter {
     }
 }
 
-/// Reads stock levels.
-#[async_trait]
-pub trait StockRepository: fmt::Debug + Send + Sync {
-    /// The levels of these products at every location, in the order of their keys.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn stock_levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError>;
-}
-
 /// Reads reservations.
 #[async_trait]
 pub trait ReservationRepository: fmt::Debug + Send + Sync {
@@ -165,19 +155,19 @@ pub trait IdempotencyRepository: fmt::Debug + Send + Sync {
     ) -> Result<Option<IdempotencyRecord>, StoreError>;
 }
 
-/// An event that waits to be delivered.
+/// An event of an order, or a record of a stock level's journal, that waits to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct OutboxMessage {
-    /// The event.
-    pub record: EventRecord,
+pub struct OutboxMessage<R = EventRecord> {
+    /// The event, or the record.
+    pub record: R,
     /// How often its delivery failed.
     pub attempts: u32,
 }
 
-impl OutboxMessage {
+impl<R> OutboxMessage<R> {
     /// A message.
-    pub fn new(record: EventRecord, attempts: u32) -> Self {
+    pub fn new(record: R, attempts: u32) -> Self {
         Self { record, attempts }
     }
 }
@@ -264,6 +254,7 @@ pub trait Store:
     + ReservationRepository
     + IdempotencyRepository
     + OutboxRepository
+    + StockOutboxRepository
     + Retention
     + StoreHealth
     + 'static
@@ -278,6 +269,8 @@ impl<T> Store for T where
         + ReservationRepository
         + IdempotencyRepository
         + OutboxRepository
+        + StockOutboxRepository
+        + StockOutboxRepository
         + Retention
         + StoreHealth
         + 'static

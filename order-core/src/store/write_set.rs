@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::cart::Cart;
 use crate::id::{CartId, IdempotencyKey, OrderId, ReservationId, WriteSetId};
-use crate::inventory::{Reservation, StockChange, StockKey};
+use crate::inventory::{Reservation, StockChange, StockEntry, StockKey};
 use crate::order::{EventRecord, Order};
 use crate::time::{Duration, Timestamp};
 
@@ -31,6 +31,8 @@ pub struct WriteSet {
     pub reservations: Vec<ReservationPut>,
     /// Stock levels to change. A level that does not exist counts as an empty shelf.
     pub stock: BTreeMap<StockKey, StockChange>,
+    /// What is to be written into the journals of stock levels, in this order. Each level of it is in `stock` too.
+    stock_entries: Vec<(StockKey, StockEntry)>,
     /// What happened, in the order of each order's history. The store refuses a second event with the same order and sequence
     /// number, and hands them all to the outbox.
     pub events: Vec<EventRecord>,
@@ -54,6 +56,7 @@ impl WriteSet {
             orders: Vec::new(),
             reservations: Vec::new(),
             stock: BTreeMap::new(),
+            stock_entries: Vec::new(),
             events: Vec::new(),
             idempotency: None,
             unchanged: Vec::new(),
@@ -64,6 +67,17 @@ impl WriteSet {
     pub fn change_stock(&mut self, key: StockKey, change: StockChange) {
         let entry = self.stock.entry(key).or_default();
         *entry = entry.and(change);
+    }
+
+    /// Adds a change of a stock level that is written into its journal.
+    pub fn record_stock(&mut self, key: StockKey, change: StockChange, entry: StockEntry) {
+        self.change_stock(key.clone(), change);
+        self.stock_entries.push((key, entry));
+    }
+
+    /// What is to be written into the journals of stock levels, in this order. Each level of it is in `stock` too.
+    pub fn stock_entries(&self) -> &[(StockKey, StockEntry)] {
+        &self.stock_entries
     }
 
     /// Whether it changes nothing.

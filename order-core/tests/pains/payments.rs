@@ -108,7 +108,7 @@ async fn four_captures_at_once_are_one_call() {
     let mut tasks = JoinSet::new();
     for _ in 0..4 {
         let engine = shop.engine.clone();
-        tasks.spawn(async move { engine.payments().capture(payment, None, &staff()).await });
+        tasks.spawn(async move { engine.payments().capture(payment, None, None, &staff()).await });
     }
     let mut captured = 0;
     while let Some(result) = tasks.join_next().await {
@@ -213,7 +213,7 @@ async fn cancelling_gives_up_what_is_set_aside_and_gives_back_what_was_taken() {
     let command = wish(&[("tea", 3)], set_aside("sim_approve"));
     let order = shop.engine.orders().place(command, &customer("ann")).await.unwrap().value;
     let payment = order.payments[0].id;
-    shop.engine.payments().capture(payment, Some(eur(1_000)), &staff()).await.unwrap();
+    shop.engine.payments().capture(payment, Some(eur(1_000)), None, &staff()).await.unwrap();
     let done = shop.engine.orders().cancel(order.id, CancelOrder::default(), &customer("ann")).await.unwrap();
     assert_eq!(done.value.status, OrderStatus::Cancelled);
     let account = shop.provider.books().remove(0);

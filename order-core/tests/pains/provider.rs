@@ -61,7 +61,7 @@ async fn a_capture_in_the_dashboard_pays_the_order() {
     assert!(shop.provider.capture_by_hand(order.payments[0].id, eur(1_230)));
     let order = look(&shop, &order).await;
     assert_eq!((order.status, order.captured().unwrap()), (OrderStatus::Paid, eur(1_230)));
-    let again = shop.engine.payments().capture(order.payments[0].id, None, &staff()).await.unwrap_err();
+    let again = shop.engine.payments().capture(order.payments[0].id, None, None, &staff()).await.unwrap_err();
     assert_eq!(again.code(), "nothing_to_capture");
 }
 
@@ -84,13 +84,13 @@ async fn an_authorisation_that_expires_leaves_a_finding_until_the_order_is_paid_
 async fn staff_who_give_up_an_authorisation_leave_a_finding_or_a_cancelled_order() {
     let shop = Shop::with(1, 0).await;
     let order = authorised(&shop).await;
-    let order = shop.engine.payments().void(order.payments[0].id, &staff()).await.unwrap().value;
+    let order = shop.engine.payments().void(order.payments[0].id, None, &staff()).await.unwrap().value;
     assert_eq!((order.status, kinds(&order)), (OrderStatus::Confirmed, vec![FindingKind::MoneyGone]));
     let mut policy = OrderPolicy::default();
     policy.money_gone = MoneyGone::Cancel;
     let shop = Shop::built(1, 0, |builder| builder.order_policy(policy)).await;
     let order = authorised(&shop).await;
-    let order = shop.engine.payments().void(order.payments[0].id, &staff()).await.unwrap().value;
+    let order = shop.engine.payments().void(order.payments[0].id, None, &staff()).await.unwrap().value;
     assert_eq!((order.status, kinds(&order).len()), (OrderStatus::Cancelled, 0));
     assert_eq!(shop.counts("tea").await, [1, 0, 0]);
 }

@@ -57,7 +57,7 @@ impl Shop {
     /// Puts units on the shelf of a location.
     pub(crate) async fn put(&self, product: &str, location: &str, units: u32) -> StockLevel {
         let location = LocationId::new(location).unwrap();
-        self.engine.inventory().set(sku(product), location, units, &staff()).await.unwrap()
+        self.engine.inventory().set(sku(product), location, units, None, &staff()).await.unwrap().value
     }
 
     /// What is on hand, held and sold of a product, over all locations.

@@ -181,7 +181,7 @@ async fn held_units_are_not_counted_away() {
     let shop = Shop::with(3, 0).await;
     shop.buy("ann", &[("tea", 2)], "sim_action").await.unwrap();
     let location = order_core::id::LocationId::new("main").unwrap();
-    let error = shop.engine.inventory().set(sku("tea"), location, 1, &staff()).await.unwrap_err();
+    let error = shop.engine.inventory().set(sku("tea"), location, 1, None, &staff()).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "stock_held"));
 }
 

@@ -4,7 +4,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use order_core::money::Money;
 use order_core::order::{Actor, EventRecord, OrderEvent};
-use order_core::payment::Answer;
+use order_core::payment::{Answer, Operation};
 use order_core::service::Done;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -137,12 +137,12 @@ impl EventBody {
                 self.payment_id = Some(payment.id.uuid());
                 self.amount = Some(payment.amount);
             }
-            OrderEvent::OperationStarted { payment_id, operation }
-            | OrderEvent::OperationObserved { payment_id, operation } => {
-                self.payment_id = Some(payment_id.uuid());
-                self.operation_id = Some(operation.id.uuid());
-                self.operation = Some(operation.kind.into());
-                self.amount = Some(operation.amount);
+            OrderEvent::OperationStarted { payment_id, operation, reason } => {
+                self.reason.clone_from(reason);
+                self.tell_operation(payment_id.uuid(), operation);
+            }
+            OrderEvent::OperationObserved { payment_id, operation } => {
+                self.tell_operation(payment_id.uuid(), operation);
             }
             OrderEvent::OperationResent { operation_id, .. }
             | OrderEvent::OperationReversed { operation_id } => {
@@ -188,6 +188,13 @@ impl EventBody {
             | OrderEvent::CancellationDropped
             | _ => {}
         }
+    }
+
+    fn tell_operation(&mut self, payment_id: Uuid, operation: &Operation) {
+        self.payment_id = Some(payment_id);
+        self.operation_id = Some(operation.id.uuid());
+        self.operation = Some(operation.kind.into());
+        self.amount = Some(operation.amount);
     }
 
     fn tell_answer(&mut self, answer: &Answer) {

@@ -24,7 +24,9 @@ const ROUTES: &str = "
     POST /api/v1/payments/{id}/capture · POST /api/v1/payments/{id}/void · POST /api/v1/payments/{id}/refunds
     GET /api/v1/orders/{id}/findings · POST /api/v1/orders/{id}/findings/resolve
     GET /api/v1/admin/orders · GET /api/v1/inventory/stock/{sku} · PUT /api/v1/inventory/stock/{sku}
-    POST /api/v1/inventory/stock/{sku}/adjust · POST /api/v1/inventory/check · POST /api/v1/inventory/reservations
+    POST /api/v1/inventory/stock/{sku}/adjust · POST /api/v1/inventory/stock/{sku}/receive
+    PUT /api/v1/inventory/stock/{sku}/threshold · GET /api/v1/inventory/stock/{sku}/records
+    POST /api/v1/inventory/check · POST /api/v1/inventory/reservations
     GET /api/v1/inventory/reservations/{id} · POST /api/v1/inventory/reservations/{id}/confirm
     POST /api/v1/inventory/reservations/{id}/release · GET /api/v1/openapi.json · GET /api/v1/docs
     GET /health · GET /ready";

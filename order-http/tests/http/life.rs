@@ -230,7 +230,7 @@ async fn what_is_set_aside_is_captured_or_given_up() {
         order["payment"]["id"].as_str().unwrap().to_owned()
     };
     let payment = place("ann").await;
-    let part = json!({"amount": {"amount": "2.30", "currency": "EUR"}});
+    let part = json!({"amount": {"amount": "2.30", "currency": "EUR"}, "reason": "the first parcel"});
     let partly = shop.post(&format!("/payments/{payment}/capture")).admin().json(part).send().await.is(200);
     assert_eq!(partly.body["payment_status"], "partially_paid");
     let paid = shop.post(&format!("/payments/{payment}/capture")).admin().send().await.is(200);
@@ -244,7 +244,14 @@ async fn what_is_set_aside_is_captured_or_given_up() {
 
     let payment = place("bob").await;
     let void = shop.post(&format!("/payments/{payment}/void")).admin().json(json!({"reason": "a mistake"}));
-    assert_eq!(void.send().await.is(200).body["payment_status"], "failed");
+    let given_up = void.send().await.is(200);
+    assert_eq!(given_up.body["payment_status"], "failed");
+    for (order, kind, reason) in [(&partly, "capture", "the first parcel"), (&given_up, "void", "a mistake")]
+    {
+        let history = shop.get(&format!("/orders/{}/history", order.id())).admin().send().await.is(200).body;
+        let begun = history["items"].as_array().unwrap().iter().find(|event| event["operation"] == kind);
+        assert_eq!((begun.unwrap()["reason"].as_str(), kind), (Some(reason), kind), "why is in the history");
+    }
 }
 
 #[tokio::test]

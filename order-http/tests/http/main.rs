@@ -19,4 +19,6 @@ mod refusals;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]
+mod stock;
+#[cfg(test)]
 mod versions;

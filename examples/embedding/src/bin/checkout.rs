@@ -23,7 +23,7 @@ async fn main() -> Outcome {
         .payment_gateway(simulated.clone(), Arc::new(SimulatedGateway::default()))
         .build()?;
     let shop = Request::by(Actor::Service("shop".to_owned()));
-    engine.inventory().set(tea.clone(), LocationId::new("main")?, 10, &shop).await?;
+    engine.inventory().set(tea.clone(), LocationId::new("main")?, 10, None, &shop).await?;
 
     let alice = CustomerId::new("alice")?;
     let owner = CartOwner::Customer(alice.clone());

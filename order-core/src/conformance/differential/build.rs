@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::program::{Change, Flaw, Step};
-use super::world::{PRODUCTS, SELLERS, World, pick};
+use super::program::{Change, Flaw, Staff, Step};
+use super::world::{PRODUCTS, SELLERS, World, level_of, pick};
 use crate::cart::{Cart, CartStatus};
 use crate::conformance::sample::{Sampler, customer_cart, guest_cart, shelf};
 use crate::fulfilment::Tracking;
 use crate::id::{CartId, OrderId};
-use crate::inventory::{Reservation, ReservationMove, ReservationStatus, StockChange};
+use crate::inventory::{Reservation, ReservationMove, ReservationStatus, StockChange, StockEvent, StockKey};
 use crate::money::{Currency, Money};
 use crate::order::{Context, Draft, Order, Units, answer, cancel, deliver, expire, process, refund, ship};
 use crate::payment::{Answer, Decline, OperationStatus};
@@ -28,6 +28,11 @@ impl World {
                     None => change,
                 };
                 set.change_stock(shelf(PRODUCTS[usize::from(*product)]), change);
+                Some(set)
+            }
+            Step::Staff { product, elsewhere, what } => {
+                let mut set = samples.set();
+                write(samples, &mut set, &level_of(*product, *elsewhere), *what);
                 Some(set)
             }
             Step::Fill { owner, product, anew } => Some(self.fill(*owner, *product, *anew)),
@@ -74,6 +79,10 @@ impl World {
             | Step::Claim { .. }
             | Step::Deliver { .. }
             | Step::Fail { .. }
+            | Step::ClaimStock { .. }
+            | Step::DeliverStock { .. }
+            | Step::FailStock { .. }
+            | Step::Journal { .. }
             | Step::Forget { .. }
             | Step::List(_) => None,
         }
@@ -213,6 +222,35 @@ impl World {
             }
         }
     }
+}
+
+/// What the staff does, and what it says about it.
+fn write(samples: &Sampler, set: &mut WriteSet, key: &StockKey, what: Staff) {
+    let (change, event) = match what {
+        Staff::Receive(units) => {
+            let units = i64::from(units);
+            (StockChange::adjust(units), StockEvent::Received { units })
+        }
+        Staff::Adjust(units) => {
+            let units = i64::from(units);
+            (StockChange::adjust(units), StockEvent::Adjusted { units })
+        }
+        Staff::Count { on_hand, seen } => {
+            let (on_hand, seen) = (i64::from(on_hand), i64::from(seen));
+            let difference = on_hand - seen;
+            let change = StockChange::adjust(difference).if_on_hand(seen);
+            (change, StockEvent::Counted { on_hand, difference })
+        }
+        Staff::LowAt(low_at) => {
+            let low_at = low_at.map(i64::from);
+            (StockChange::low_at(low_at), StockEvent::ThresholdSet { low_at })
+        }
+        Staff::All(units, low_at) => {
+            write(samples, set, key, Staff::Adjust(units));
+            return write(samples, set, key, Staff::LowAt(Some(low_at)));
+        }
+    };
+    set.record_stock(key.clone(), change, samples.entry(event));
 }
 
 fn off(version: u64, by: i8) -> u64 {

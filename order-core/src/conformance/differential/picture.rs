@@ -4,7 +4,7 @@ use super::world::{Difference, PRODUCTS, World};
 use crate::cart::Cart;
 use crate::conformance::sample::{customer_cart, guest_cart};
 use crate::id::{CartId, IdempotencyKey, OrderId, ProductId};
-use crate::inventory::{Reservation, StockLevel};
+use crate::inventory::{Reservation, StockLevel, StockRecord};
 use crate::order::{EventRecord, Order};
 use crate::store::{IdempotencyRecord, OrderFilter, OutboxMessage, PageRequest, Store};
 use crate::time::{Clock as _, Duration};
@@ -22,11 +22,14 @@ pub(super) struct Picture {
     open_carts: Vec<Option<Cart>>,
     expired_carts: Vec<(CartId, u64)>,
     levels: Vec<StockLevel>,
+    journals: Vec<StockRecord>,
+    stuck_records: Vec<OutboxMessage<StockRecord>>,
     reservations: Vec<Option<Reservation>>,
     expired_reservations: Vec<Vec<Reservation>>,
     records: Vec<Option<IdempotencyRecord>>,
     stuck: Vec<OutboxMessage>,
     waiting: u64,
+    waiting_records: u64,
 }
 
 impl Picture {
@@ -57,6 +60,8 @@ impl Picture {
         }
         picture.stuck = store.stuck_outbox(1, 100).await.unwrap();
         picture.waiting = store.outbox_len().await.unwrap();
+        picture.stuck_records = store.stuck_stock_outbox(1, 100).await.unwrap();
+        picture.waiting_records = store.stock_outbox_len().await.unwrap();
         picture
     }
 
@@ -76,6 +81,10 @@ impl Picture {
     async fn look_at_stock(&mut self, world: &World, store: &dyn Store) {
         let products = PRODUCTS.map(|product| ProductId::new(product).unwrap());
         self.levels = store.stock_levels(&products).await.unwrap();
+        for product in &products {
+            let page = store.stock_records(product, None, None, 100).await.unwrap();
+            self.journals.extend(page.items);
+        }
         for reservation in &world.reservations {
             self.reservations.push(store.find_reservation(reservation.id).await.unwrap());
         }
@@ -100,6 +109,9 @@ impl Picture {
         same("open carts", &self.open_carts, &other.open_carts)?;
         same("expired carts", &self.expired_carts, &other.expired_carts)?;
         same("levels", &self.levels, &other.levels)?;
+        same("journals", &self.journals, &other.journals)?;
+        same("stuck records", &self.stuck_records, &other.stuck_records)?;
+        same("how many records wait", &[self.waiting_records], &[other.waiting_records])?;
         same("reservations", &self.reservations, &other.reservations)?;
         same("expired reservations", &self.expired_reservations, &other.expired_reservations)?;
         same("idempotency records", &self.records, &other.records)?;

@@ -13,6 +13,7 @@ pub(super) struct Turn {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Receive { product: u8, units: i16, if_on_hand: Option<u8> },
+    Staff { product: u8, elsewhere: bool, what: Staff },
     Fill { owner: u8, product: u8, anew: bool },
     Close { cart: u8 },
     Remove { cart: u8 },
@@ -28,8 +29,22 @@ pub(super) enum Step {
     Claim { orders: u8, seconds: u8 },
     Deliver { order: u8, behind: u8 },
     Fail { order: u8, seconds: u8 },
+    ClaimStock { levels: u8, seconds: u8 },
+    DeliverStock { product: u8, elsewhere: bool, sequence: u8 },
+    FailStock { product: u8, elsewhere: bool, seconds: u8 },
+    Journal { product: u8, elsewhere: Option<bool>, after: Option<u8>, limit: u8 },
     Forget { seconds: u16, limit: u8 },
     List(Listing),
+}
+
+/// What the staff does to a stock level.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Staff {
+    Receive(u8),
+    Adjust(i8),
+    Count { on_hand: u8, seen: u8 },
+    LowAt(Option<u8>),
+    All(i8, u8),
 }
 
 /// A decision about an order.
@@ -99,6 +114,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0_u8..4, -20_i16..60, option::weighted(0.2, 0_u8..60)).prop_map(|(product, units, if_on_hand)| {
             Step::Receive { product, units, if_on_hand }
         }),
+        4 => (0_u8..4, option::weighted(0.2, Just(())), staff()).prop_map(|(product, elsewhere, what)| {
+            Step::Staff { product, elsewhere: elsewhere.is_some(), what }
+        }),
         3 => (0_u8..4, 0_u8..4, any::<bool>()).prop_map(|(owner, product, anew)| Step::Fill { owner, product, anew }),
         1 => pick().prop_map(|cart| Step::Close { cart }),
         1 => pick().prop_map(|cart| Step::Remove { cart }),
@@ -123,8 +141,35 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0_u8..4, 0_u8..90).prop_map(|(orders, seconds)| Step::Claim { orders, seconds }),
         2 => (pick(), 0_u8..4).prop_map(|(order, behind)| Step::Deliver { order, behind }),
         1 => (pick(), 0_u8..90).prop_map(|(order, seconds)| Step::Fail { order, seconds }),
+        2 => stock_outbox(),
+        1 => (0_u8..4, option::of(any::<bool>()), option::of(0_u8..8), 0_u8..5).prop_map(
+            |(product, elsewhere, after, limit)| Step::Journal { product, elsewhere, after, limit }
+        ),
         1 => (0_u16..3_000, 0_u8..5).prop_map(|(seconds, limit)| Step::Forget { seconds, limit }),
         3 => listing().prop_map(Step::List),
+    ]
+}
+
+fn stock_outbox() -> impl Strategy<Value = Step> {
+    let elsewhere = || option::weighted(0.2, Just(())).prop_map(|elsewhere| elsewhere.is_some());
+    prop_oneof![
+        2 => (0_u8..4, 0_u8..90).prop_map(|(levels, seconds)| Step::ClaimStock { levels, seconds }),
+        2 => (0_u8..4, elsewhere(), 0_u8..9).prop_map(|(product, elsewhere, sequence)| {
+            Step::DeliverStock { product, elsewhere, sequence }
+        }),
+        1 => (0_u8..4, elsewhere(), 0_u8..90).prop_map(|(product, elsewhere, seconds)| {
+            Step::FailStock { product, elsewhere, seconds }
+        }),
+    ]
+}
+
+fn staff() -> impl Strategy<Value = Staff> {
+    prop_oneof![
+        2 => (0_u8..30).prop_map(Staff::Receive),
+        2 => (-30_i8..10).prop_map(Staff::Adjust),
+        1 => (0_u8..40, 0_u8..40).prop_map(|(on_hand, seen)| Staff::Count { on_hand, seen }),
+        3 => option::of(0_u8..40).prop_map(Staff::LowAt),
+        1 => (-20_i8..20, 0_u8..40).prop_map(|(units, low_at)| Staff::All(units, low_at)),
     ]
 }
 

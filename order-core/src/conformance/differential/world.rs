@@ -3,15 +3,16 @@ use std::sync::Arc;
 use super::picture::Picture;
 use super::program::{Listing, Step, Turn};
 use crate::cart::Cart;
-use crate::conformance::sample::{Sampler, customer};
+use crate::conformance::sample::{Sampler, customer, shelf};
 use crate::error::StoreError;
-use crate::id::SellerId;
-use crate::inventory::Reservation;
+use crate::id::{LocationId, SellerId};
+use crate::inventory::{Reservation, StockKey};
 use crate::memory::MemoryStore;
 use crate::order::{ORDER_TABLE, Order, OrderStatus};
 use crate::store::{
     Aggregate, Commit as _, CommitOutcome, Cursor, OrderFilter, OrderRepository as _, OutboxRepository as _,
-    PageRequest, Refusal, Retention as _, SortOrder, Store, WriteSet,
+    PageRequest, Refusal, Retention as _, SortOrder, StockCursor, StockOutboxRepository as _,
+    StockRepository as _, Store, WriteSet,
 };
 use crate::time::{Clock as _, Duration};
 
@@ -37,6 +38,15 @@ pub(super) type Difference = String;
 /// The element that a number chooses, counted from the newest.
 pub(super) fn pick<T>(from: &[T], number: u8) -> Option<&T> {
     from.len().checked_sub(1 + usize::from(number) % from.len().max(1)).and_then(|index| from.get(index))
+}
+
+/// A product's level: on the shelf, or at another place.
+pub(super) fn level_of(product: u8, elsewhere: bool) -> StockKey {
+    let mut key = shelf(PRODUCTS[usize::from(product)]);
+    if elsewhere {
+        key.location = LocationId::new("Keller 2").unwrap();
+    }
+    key
 }
 
 impl World {
@@ -81,6 +91,22 @@ impl World {
                 same("delivered", expected, self.subject.delivered(order.id, sequence).await)
             }
             Step::Fail { order, seconds } => self.fail(*order, Duration::seconds(i64::from(*seconds))).await,
+            Step::ClaimStock { levels, seconds } => {
+                let (until, levels) = (now + Duration::seconds(i64::from(*seconds)), u32::from(*levels));
+                let expected = self.reference.claim_stock_outbox(now, until, levels).await;
+                same("claim of records", expected, self.subject.claim_stock_outbox(now, until, levels).await)
+            }
+            Step::DeliverStock { product, elsewhere, sequence } => {
+                let (key, sequence) = (level_of(*product, *elsewhere), u64::from(*sequence));
+                let expected = self.reference.delivered_stock(&key, sequence).await;
+                same("delivered record", expected, self.subject.delivered_stock(&key, sequence).await)
+            }
+            Step::FailStock { product, elsewhere, seconds } => {
+                self.fail_stock(&level_of(*product, *elsewhere), Duration::seconds(i64::from(*seconds))).await
+            }
+            Step::Journal { product, elsewhere, after, limit } => {
+                self.journal(*product, *elsewhere, *after, u32::from(*limit)).await
+            }
             Step::Forget { seconds, limit } => {
                 let before = now - Duration::seconds(i64::from(*seconds));
                 let expected = self.reference.forget(before, before, u32::from(*limit)).await;
@@ -92,6 +118,7 @@ impl World {
                 self.commit(set).await
             }
             Step::Receive { .. }
+            | Step::Staff { .. }
             | Step::Fill { .. }
             | Step::Close { .. }
             | Step::Remove { .. }
@@ -120,6 +147,33 @@ impl World {
             same("undelivered", expected, self.subject.undelivered(order.id, sequence, again).await)?;
         }
         Ok(())
+    }
+
+    /// The delivery of a level's head fails.
+    async fn fail_stock(&self, key: &StockKey, wait: Duration) -> Result<(), Difference> {
+        let again = self.samples.clock.now() + wait;
+        for sequence in 1..=12 {
+            let expected = self.reference.undelivered_stock(key, sequence, again).await;
+            same("undelivered record", expected, self.subject.undelivered_stock(key, sequence, again).await)?;
+        }
+        Ok(())
+    }
+
+    /// A page of a journal.
+    async fn journal(
+        &self,
+        product: u8,
+        elsewhere: Option<bool>,
+        after: Option<u8>,
+        limit: u32,
+    ) -> Result<(), Difference> {
+        let product_id = level_of(product, false).product_id;
+        let location = elsewhere.map(|elsewhere| level_of(product, elsewhere).location);
+        let all = self.reference.stock_records(&product_id, None, None, 100).await.unwrap().items;
+        let after = after.and_then(|number| pick(&all, number)).map(StockCursor::behind);
+        let (location, after) = (location.as_ref(), after.as_ref());
+        let expected = self.reference.stock_records(&product_id, location, after, limit).await;
+        same("journal", expected, self.subject.stock_records(&product_id, location, after, limit).await)
     }
 
     async fn list(&self, listing: &Listing) -> Result<(), Difference> {

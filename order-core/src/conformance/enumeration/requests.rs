@@ -100,8 +100,10 @@ impl Stage {
     async fn work(&self, step: Step, request: &Request) -> Result<Done<Order>> {
         let (orders, payments) = (self.engine.orders(), self.engine.payments());
         match step {
-            Step::Capture(minor) => payments.capture(self.paid().await?, minor.map(euros), request).await,
-            Step::Void => payments.void(self.paid().await?, request).await,
+            Step::Capture(minor) => {
+                payments.capture(self.paid().await?, minor.map(euros), None, request).await
+            }
+            Step::Void => payments.void(self.paid().await?, None, request).await,
             Step::Record => payments.record(self.id()?, None, request).await,
             Step::Refund(minor) => {
                 let target = RefundTarget::Order(self.id()?);

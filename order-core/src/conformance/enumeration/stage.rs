@@ -196,6 +196,7 @@ impl Stage {
             stocked: &stocked,
             sold_elsewhere: &sold_elsewhere,
             heard: Some(&self.heard.events()),
+            heard_stock: Some(&self.heard.stock_records()),
             is_at_rest: true,
             now: self.clock.now(),
         };

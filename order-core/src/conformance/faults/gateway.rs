@@ -1,9 +1,11 @@
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
 use super::{Fault, FaultPlan, Meeting};
 use crate::gateway::{EventPublisher, GatewayError, Instruction, PaymentGateway};
+use crate::inventory::StockRecord;
 use crate::order::EventRecord;
 use crate::payment::Answer;
 
@@ -96,27 +98,40 @@ impl FaultPublisher {
     }
 }
 
-#[async_trait]
-impl EventPublisher for FaultPublisher {
-    async fn publish(&self, event: &EventRecord) -> Result<(), GatewayError> {
+impl FaultPublisher {
+    async fn pass<F>(&self, publish: impl Fn() -> F + Send + Sync) -> Result<(), GatewayError>
+    where
+        F: Future<Output = Result<(), GatewayError>> + Send,
+    {
         match self.plan.meet() {
-            Meeting::Nothing => self.inner.publish(event).await,
+            Meeting::Nothing => publish().await,
             Meeting::Death | Meeting::Fault(Fault::FailBefore) => Err(GatewayError::not_sent(SERVICE)),
             // A broker that takes an event over late has not taken it over.
             Meeting::Fault(Fault::LoseCall | Fault::Late | Fault::CrashBefore) => {
                 Err(GatewayError::unknown(SERVICE))
             }
             Meeting::Fault(Fault::Repeat) => {
-                self.inner.publish(event).await?;
-                self.inner.publish(event).await
+                publish().await?;
+                publish().await
             }
             Meeting::Fault(fault @ (Fault::LoseAnswer | Fault::CrashAfter)) => {
-                self.inner.publish(event).await?;
+                publish().await?;
                 if fault == Fault::CrashAfter {
                     self.plan.die();
                 }
                 Err(GatewayError::unknown(SERVICE))
             }
         }
+    }
+}
+
+#[async_trait]
+impl EventPublisher for FaultPublisher {
+    async fn publish(&self, event: &EventRecord) -> Result<(), GatewayError> {
+        self.pass(|| self.inner.publish(event)).await
+    }
+
+    async fn publish_stock(&self, record: &StockRecord) -> Result<(), GatewayError> {
+        self.pass(|| self.inner.publish_stock(record)).await
     }
 }

@@ -124,14 +124,14 @@ pub async fn hard_texts(subject: Subject) {
     for (index, text) in HARD_TEXTS.into_iter().enumerate() {
         let one_line = text.replace(char::is_control, " ");
         let mut line = samples.line_of(&one_line, &one_line, Money::from_minor(5, Currency::EUR), 1);
-        line.name = text.to_owned();
-        line.image = Some(text.to_owned());
+        line.name.clone_from(&one_line);
+        line.image = Some(one_line.clone());
         let mut new = samples.new_order(&one_line, vec![line]);
         new.number =
             OrderNumber::new(one_line.get(..6).unwrap_or("fits").to_owned() + &index.to_string()).unwrap();
         new.notes = Some(text.to_owned());
         new.coupons = vec![CouponCode::new(&one_line).unwrap()];
-        new.contact.name = Some(text.to_owned());
+        new.contact.name = Some(one_line.clone());
         new.contact.email = Some(String::new());
         new.shipping_address.city.clone_from(&one_line);
         let order = place(&subject, &samples, new).await;

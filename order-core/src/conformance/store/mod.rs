@@ -5,6 +5,7 @@
 pub mod carts;
 pub mod extremes;
 pub mod idempotency;
+pub mod journal;
 pub mod listing;
 pub mod orders;
 pub mod outbox;
@@ -12,4 +13,5 @@ pub mod races;
 pub mod refusals;
 pub mod reservations;
 pub mod stock;
+pub mod stock_outbox;
 pub mod upkeep;

@@ -171,7 +171,7 @@ async fn follow_up(world: &Shared, id: OrderId, customer: &CustomerId) -> Result
             }
             3 => engine.payments().pay(id, tender(world)?, &owner).await.map(drop),
             4 => match payment {
-                Some(id) => engine.payments().capture(id, None, &staff).await.map(drop),
+                Some(id) => engine.payments().capture(id, None, None, &staff).await.map(drop),
                 None => Ok(()),
             },
             5 => engine.orders().process(id, None, None, &staff).await.map(drop),

@@ -1,0 +1,104 @@
+//! A schema of the previous version, with rows in it, is brought up to date.
+#![cfg(feature = "postgres")]
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+use std::borrow::Cow;
+
+use order_adapters::postgres::OpenError;
+use order_adapters::postgres::sqlx::migrate::{Migration, MigrationType};
+use order_adapters::postgres::sqlx::{self, Row as _, SqlStr};
+use order_core::conformance::sample::{Sampler, customer_cart, shelf};
+use order_core::inventory::{MAX_UNITS, StockChange, StockEvent, StockLevel};
+use order_core::store::{
+    CartRepository, Commit, CommitOutcome, OrderRepository, OutboxRepository, StockRepository,
+};
+
+mod postgres_server;
+use postgres_server::Schema;
+
+/// What version 2 of the schema was made of.
+const VERSION_2: [(i64, &str, &str); 2] = [
+    (1, "tables", include_str!("../src/postgres/migrations/0001_tables.sql")),
+    (2, "write-sets", include_str!("../src/postgres/migrations/0002_write_sets.sql")),
+];
+
+/// A schema of version 2 with the rows that another schema has, as version 2 wrote them.
+async fn previous_version(of: &Schema) -> Schema {
+    let schema = Schema::new();
+    let mut hand = schema.by_hand().await;
+    hand.accepts(
+        "CREATE SCHEMA {schema};
+         CREATE TABLE {schema}.migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL)",
+    )
+    .await;
+    for (version, name, sql) in VERSION_2 {
+        let text = SqlStr::from_static(sql);
+        let migration = Migration::new(version, Cow::Borrowed(""), MigrationType::Simple, text, false);
+        let checksum: String = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        hand.accepts(&sql.replace("{max_units}", &MAX_UNITS.to_string())).await;
+        hand.accepts(&format!(
+            "INSERT INTO {{schema}}.migrations VALUES ({version}, '{name}', '{checksum}')"
+        ))
+        .await;
+    }
+    for table in
+        ["orders", "payments", "events", "carts", "stock", "reservations", "idempotency", "write_sets"]
+    {
+        let columns = hand.sql(&format!(
+            "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
+             WHERE table_schema = '{{schema}}' AND table_name = '{table}'"
+        ));
+        let row = sqlx::query(columns).fetch_one(&mut hand.connection).await.unwrap();
+        let columns: String = row.get(0);
+        // A call to a provider had no reason then.
+        let values = if table == "events" {
+            columns.replace("body", "(body::jsonb #- '{event,reason}')::text")
+        } else {
+            columns.clone()
+        };
+        let filled = &of.name;
+        let copy =
+            format!("INSERT INTO {{schema}}.{table} ({columns}) SELECT {values} FROM {filled}.{table}");
+        hand.accepts(&copy).await;
+        let rows = hand.number(&format!("SELECT count(*) FROM {{schema}}.{table}")).await;
+        assert!(rows > 0, "{table} has no rows to migrate");
+    }
+    schema
+}
+
+#[tokio::test]
+async fn a_schema_of_the_previous_version_is_migrated() {
+    let (filled, sampler) = (Schema::new(), Sampler::new(7));
+    let store = filled.open().await;
+    let (set, order) = sampler.order("ann", "tea");
+    let record = sampler.put_record(true, &sampler.record("scope", "key-1"));
+    let cart = sampler.cart(customer_cart("ann"));
+    for set in [&sampler.receive(&[("tea", 9)]), &set, &record, &sampler.put_cart(0, &cart)] {
+        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
+    }
+    let schema = previous_version(&filled).await;
+    let error = schema.builder().migrations(false).open().await.unwrap_err();
+    assert!(matches!(error, OpenError::Older { version: 3 }), "{error:?}");
+    let store = schema.open().await;
+    assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), order);
+    assert_eq!(store.history(order.id).await.unwrap(), set.events);
+    assert_eq!(store.find_cart(cart.id).await.unwrap(), Some(cart));
+    assert_eq!(store.outbox_len().await.unwrap(), u64::try_from(set.events.len()).unwrap());
+    let tea = shelf("tea");
+    let levels = || async { store.stock_levels(std::slice::from_ref(&tea.product_id)).await.unwrap() };
+    assert_eq!(levels().await, [StockLevel::new(tea.clone(), 9, 1, 0)]);
+    assert_eq!(store.commit(&set).await.unwrap(), CommitOutcome::Applied, "a repeated write-set");
+    let (pay, paid) = sampler.approve(&order);
+    assert_eq!(store.commit(&pay).await.unwrap(), CommitOutcome::Applied);
+    assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), paid);
+    let mut take = sampler.set();
+    let entry = sampler.entry(StockEvent::Adjusted { units: -8 });
+    take.record_stock(tea.clone(), StockChange::adjust(-8), entry);
+    assert_eq!(store.commit(&take).await.unwrap(), CommitOutcome::Applied);
+    let page = store.stock_records(&tea.product_id, None, None, 9).await.unwrap();
+    let told: Vec<_> = page.items.iter().map(|record| (record.sequence, record.event.name())).collect();
+    assert_eq!(told, [(2, "inventory.out_of_stock"), (1, "inventory.adjusted")]);
+    assert_eq!(levels().await, [StockLevel::new(tea.clone(), 0, 0, 1)]);
+    store.close().await;
+    schema.builder().migrations(false).open().await.unwrap().close().await;
+}
