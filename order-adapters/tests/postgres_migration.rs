@@ -34,7 +34,8 @@ async fn previous_version(of: &Schema) -> Schema {
     for (version, name, sql) in VERSION_2 {
         let text = SqlStr::from_static(sql);
         let migration = Migration::new(version, Cow::Borrowed(""), MigrationType::Simple, text, false);
-        let checksum: String = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits: Vec<String> = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum = digits.concat();
         hand.accepts(&sql.replace("{max_units}", &MAX_UNITS.to_string())).await;
         hand.accepts(&format!(
             "INSERT INTO {{schema}}.migrations VALUES ({version}, '{name}', '{checksum}')"

@@ -32,6 +32,7 @@ fn by(call: Call<'_>, who: Who) -> Call<'_> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of routes")]
 async fn who_may_do_what() {
     let shop = Shop::open().await;
     let order = shop.order("ann", &[("TEA", 1)], "sim_approve").await.is(201);

@@ -141,9 +141,9 @@ async fn control_characters_are_refused_wherever_text_comes_in() {
     ] {
         let mut bad = order.clone();
         if field == "notes" {
-            bad[field] = value
+            bad[field] = value;
         } else {
-            bad[field]["line1"] = value
+            bad[field]["line1"] = value;
         }
         let refused = shop.post("/orders").customer("ann").json(bad).send().await.problem(422, "invalid");
         refused.names(pointer, "control_characters");
