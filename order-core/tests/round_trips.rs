@@ -72,7 +72,8 @@ async fn every_request_has_a_fixed_number_of_round_trips() {
         let item = AddItem { product_id: product.id.clone(), quantity: 2, seller_id: None };
         engine.carts().add_item(&CartOwner::Customer(ann.clone()), item, None).await.unwrap();
     }
-    store.take();
+    let put = ["stock_levels", "find_open_cart", "commit"];
+    assert_eq!(store.take().last_chunk(), Some(&put), "an item, whatever is in the cart");
     let cart = engine.carts().get(&CartOwner::Customer(ann.clone())).await.unwrap();
     assert_eq!(store.take(), ["find_open_cart"]);
     engine.carts().set_quantity(&cart.owner, cart.lines[7].id, 3, None).await.unwrap();

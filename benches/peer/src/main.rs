@@ -26,7 +26,9 @@ fn main() -> Outcome {
     };
     let (clients, seconds) = (clients.parse::<usize>()?, seconds.parse::<u64>()?);
     let synchronous = std::env::var("STATESET_SQLITE_SYNCHRONOUS").unwrap_or_else(|_| "NORMAL".to_owned());
-    let commerce = Arc::new(Commerce::new(path)?);
+    // One of its calls may take several connections, and fails after 30 s when others hold them: enough for all.
+    let connections = u32::try_from(clients)?.saturating_mul(4).max(5);
+    let commerce = Arc::new(Commerce::sqlite_pool(path, connections)?);
     for index in 0..PRODUCTS {
         commerce.inventory().create_item(CreateInventoryItem {
             sku: sku(index),
