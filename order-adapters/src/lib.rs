@@ -7,6 +7,7 @@
 //! | `mongodb` | `mongodb` | the [store](order_core::store) in a database of a MongoDB replica set, for many processes |
 //! | `postgres` | `postgres` | the [store](order_core::store) in a schema of a PostgreSQL database, for many processes |
 //! | `sqlite` | `sqlite` | the [store](order_core::store) in one file, with its own migrations |
+//! | `stripe` | `stripe` | the [payment gateway](order_core::gateway::PaymentGateway) and the [webhooks](order_core::gateway::NoticeReader) of Stripe |
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
@@ -29,7 +30,7 @@
 //! runs the same.
 //!
 //! # What is not here yet
-//! Real payment providers, mail, brokers and caches.
+//! PayPal, Square, mail, brokers and caches.
 
 #[cfg(any(feature = "mongodb", feature = "postgres"))]
 mod group_commit;
@@ -37,5 +38,9 @@ mod group_commit;
 pub mod mongodb;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "stripe")]
+mod provider;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "stripe")]
+pub mod stripe;

@@ -61,6 +61,61 @@ mod loses_answers {
     order_core::gateway_conformance!(super::Simulated("sim_timeout_after"));
 }
 
+mod waits_for_the_caller {
+
+    /// The customer agrees at once; the caller has to go on.
+    #[derive(Debug, Default)]
+    struct Agreeing(order_core::memory::SimulatedGateway);
+
+    #[async_trait::async_trait]
+    impl super::PaymentGateway for Agreeing {
+        async fn execute(
+            &self,
+            instruction: &order_core::gateway::Instruction,
+        ) -> Result<order_core::payment::Answer, order_core::gateway::GatewayError> {
+            use order_core::payment::Answer;
+            let said = self.0.execute(instruction).await?;
+            if matches!(said, Answer::ActionRequired { .. }) {
+                self.0.complete(instruction.payment_id, true);
+                return Ok(Answer::Unknown);
+            }
+            Ok(said)
+        }
+
+        async fn ask(
+            &self,
+            instruction: &order_core::gateway::Instruction,
+        ) -> Result<order_core::payment::Answer, order_core::gateway::GatewayError> {
+            self.0.ask(instruction).await
+        }
+    }
+
+    struct Approval;
+
+    #[async_trait::async_trait]
+    impl super::GatewayHarness for Approval {
+        type Guard = ();
+
+        async fn gateway(&self) -> (super::Arc<dyn super::PaymentGateway>, ()) {
+            (super::Arc::new(Agreeing::default()), ())
+        }
+
+        fn provider(&self) -> super::ProviderId {
+            super::Simulated("").provider()
+        }
+
+        fn approved(&self) -> super::ProviderToken {
+            super::ProviderToken::new("sim_approval").unwrap()
+        }
+
+        fn declined(&self) -> super::ProviderToken {
+            super::Simulated("").declined()
+        }
+    }
+
+    order_core::gateway_conformance!(Approval);
+}
+
 mod is_slow {
     order_core::gateway_conformance!(super::Simulated("sim_slow"));
 }

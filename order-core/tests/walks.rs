@@ -48,7 +48,7 @@ enum Command {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        4 => (0_usize..6, 0_u8..6).prop_map(|(index, said)| Command::Answer(index, said)),
+        4 => (0_usize..6, 0_u8..7).prop_map(|(index, said)| Command::Answer(index, said)),
         1 => Just(Command::Cancel),
         2 => (0_usize..4, 1_u32..4).prop_map(|(line, units)| Command::CancelUnits(line, units)),
         2 => prop::option::of(1_i64..3000).prop_map(Command::Refund),
@@ -220,6 +220,7 @@ impl World {
             0 | 1 => Answer::Succeeded { amount: operation.amount, reference: None },
             2 => Answer::Declined(Decline::new("no", "No")),
             4 => Answer::Absent,
+            6 if first => Answer::Approved,
             5 if first => Answer::ActionRequired {
                 action: PaymentAction::Redirect { url: "/".into() },
                 reference: None,

@@ -29,7 +29,8 @@ pub struct Till {
 }
 
 impl Till {
-    /// A till at a harness' gateway. Ids must be new for every run, or a provider that remembers takes them for repetitions.
+    /// A till at a harness' gateway. Ids must be new for every run, or a provider that remembers takes them for repetitions. They
+    /// carry the operating system's time: a gateway reads off a key how long ago it was made.
     pub async fn open<H: GatewayHarness>(harness: &H, spawn: Spawn) -> (Self, H::Guard) {
         let (gateway, guard) = harness.gateway().await;
         (Self::at(harness, gateway, spawn), guard)
@@ -40,7 +41,7 @@ impl Till {
         let (provider, approved, declined) = (harness.provider(), harness.approved(), harness.declined());
         let now = crate::time::Clock::now(&crate::time::SystemClock);
         let seed = crate::id::SystemIds.next(now).as_u64_pair().1;
-        Self { gateway, provider, approved, declined, spawn, samples: Sampler::new(seed) }
+        Self { gateway, provider, approved, declined, spawn, samples: Sampler::starting_at(seed, now) }
     }
 
     pub(super) fn order(&self, token: &ProviderToken, capture: CaptureMode, price: Money) -> Order {
@@ -63,14 +64,15 @@ impl Till {
     /// Carries out an instruction, and asks until the outcome is known.
     pub(super) async fn settle(&self, instruction: &Instruction) -> Answer {
         let mut said = unless_lost(self.gateway.execute(instruction).await);
-        assert_ne!(said, Answer::Absent, "Absent is only answered to a question");
+        assert!(!answers_a_question(&said), "{said:?} is only answered to a question");
         for _ in 0..MAX_QUESTIONS {
             if said != Answer::Unknown {
                 return said;
             }
             said = unless_lost(self.gateway.ask(instruction).await);
-            if said == Answer::Absent {
+            if answers_a_question(&said) {
                 said = unless_lost(self.gateway.execute(instruction).await);
+                assert!(!answers_a_question(&said), "{said:?} is only answered to a question");
             }
         }
         unreachable!("the outcome stays unknown")
@@ -88,6 +90,15 @@ impl Till {
             .1
     }
 
+    /// Carries out several instructions at the same time.
+    async fn at_once(&self, instructions: &[Instruction]) {
+        let calls = instructions.iter().cloned().map(|instruction| {
+            let gateway = Arc::clone(&self.gateway);
+            async move { drop(gateway.execute(&instruction).await) }
+        });
+        race::all(self.spawn, calls).await;
+    }
+
     /// An instruction like another one, with a key of its own.
     fn again(&self, instruction: &Instruction, kind: OperationKind, minor: i64) -> Instruction {
         let key = OperationId::from_uuid(self.samples.ids.next(self.samples.now()));
@@ -98,6 +109,10 @@ impl Till {
 
 fn unless_lost(answer: Result<Answer, GatewayError>) -> Answer {
     answer.unwrap_or(Answer::Unknown)
+}
+
+fn answers_a_question(said: &Answer) -> bool {
+    matches!(said, Answer::Absent | Answer::Approved)
 }
 
 /// The instruction for the last operation that was begun.
@@ -185,6 +200,22 @@ pub async fn amounts_are_exact(till: Till) {
     }
 }
 
+/// An amount that a provider can't be told to the last digit is refused. It is never rounded.
+pub async fn amounts_are_exact_or_refused(till: Till) {
+    for (code, minor) in
+        [("KWD", 1_234), ("KWD", 1_230), ("ISK", 1_999), ("UGX", 50_000), ("HUF", 50_050), ("CLF", 19_999)]
+    {
+        let price = Money::from_minor(minor, Currency::from_code(code).unwrap());
+        let first = last(&till.order(&till.approved, CaptureMode::Automatic, price));
+        let said = till.settle(&first).await;
+        assert!(succeeded(&said, price) || is_declined(&said), "{price}: {said:?}");
+        if is_declined(&said) {
+            let asked = unless_lost(till.gateway.ask(&first).await);
+            assert!(is_declined(&asked), "{price}: {asked:?}");
+        }
+    }
+}
+
 /// What is set aside is captured later, and no more than that.
 pub async fn captures_are_bounded(till: Till) {
     let policy = &till.samples.policy;
@@ -246,6 +277,36 @@ pub async fn refunds_are_bounded(till: Till) {
     assert_eq!(order.refundable().unwrap().minor(), 0);
 }
 
+/// Of two refunds at once that are together more than was captured, one is carried out.
+pub async fn refunds_at_once_are_bounded(till: Till) {
+    let order = till.carry_out(&till.sale(CaptureMode::Automatic)).await;
+    let first = Instruction::new(&order, &order.payments[0], &order.payments[0].operations[0]);
+    let refunds = [600, 700].map(|minor| till.again(&first, OperationKind::Refund, minor));
+    till.at_once(&refunds).await;
+    let mut done = 0;
+    for refund in &refunds {
+        let said = till.settle(refund).await;
+        done += usize::from(succeeded(&said, refund.amount));
+        assert!(succeeded(&said, refund.amount) || is_declined(&said), "{said:?}");
+    }
+    assert_eq!(done, 1, "of two refunds that are more than was captured");
+}
+
+/// What is set aside is captured or given up, and never both.
+pub async fn capture_and_void_exclude_each_other(till: Till) {
+    let order = till.carry_out(&till.sale(CaptureMode::Manual)).await;
+    let first = Instruction::new(&order, &order.payments[0], &order.payments[0].operations[0]);
+    let both = [OperationKind::Capture, OperationKind::Void].map(|kind| till.again(&first, kind, 1_000));
+    till.at_once(&both).await;
+    let mut done = 0;
+    for instruction in &both {
+        let said = till.settle(instruction).await;
+        done += usize::from(matches!(said, Answer::Succeeded { .. }));
+        assert!(matches!(said, Answer::Succeeded { .. }) || is_declined(&said), "{said:?}");
+    }
+    assert_eq!(done, 1, "of a capture and a void");
+}
+
 /// What is not there can't be captured, given up or given back.
 pub async fn nothing_comes_from_nothing(till: Till) {
     let first = last(&till.sale(CaptureMode::Manual));
@@ -267,9 +328,12 @@ macro_rules! gateway_conformance {
             one_key_at_once_moves_money_once
             refusal_is_an_answer
             amounts_are_exact
+            amounts_are_exact_or_refused
             captures_are_bounded
+            capture_and_void_exclude_each_other
             voids_are_bounded
             refunds_are_bounded
+            refunds_at_once_are_bounded
             nothing_comes_from_nothing
         }
     };

@@ -89,9 +89,14 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler.
     pub fn new(seed: u64) -> Self {
+        Self::starting_at(seed, ManualClock::default().now())
+    }
+
+    /// A sampler whose clock starts at an instant.
+    pub fn starting_at(seed: u64, start: Timestamp) -> Self {
         Self {
             ids: SeededIds::new(seed),
-            clock: ManualClock::default(),
+            clock: ManualClock::starting_at(start),
             policy: OrderPolicy::default(),
             count: AtomicU64::new(0),
         }

@@ -10,6 +10,7 @@
 //! | [`ProviderBooks`] | a payment provider what it has in its books |
 //! | [`EventPublisher`] | somebody to hear what happened |
 //! | [`Hook`] | the host whether a step may be taken |
+//! | [`NoticeReader`] | nobody: it tells whether a webhook is the provider's, and what it says |
 
 mod books;
 mod catalogue;
@@ -17,6 +18,7 @@ mod customers;
 mod error;
 mod events;
 mod hook;
+mod notice;
 mod payments;
 
 pub use books::{BooksPage, BooksWindow, PaymentRef, ProviderBooks};
@@ -25,4 +27,5 @@ pub use customers::{Customer, Customers, VouchedCustomers};
 pub use error::GatewayError;
 pub use events::EventPublisher;
 pub use hook::{Hook, Step, Veto};
+pub use notice::{Delivery, Notice, NoticeKind, NoticeReader, Rejected};
 pub use payments::{Instruction, PaymentGateway};

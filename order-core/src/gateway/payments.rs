@@ -17,6 +17,10 @@ use crate::payment::{Answer, Operation, OperationKind, Payment, PaymentMethod, P
 /// * An answer that was lost is [`GatewayError::Unknown`] or [`Answer::Unknown`], never a decline. [`GatewayError::NotSent`] is
 ///   only for what surely did not arrive.
 /// * `Absent` is only answered to a question, and means that the provider has not heard of the key so far.
+/// * `Approved` is only answered to a question, and means that the customer has agreed, and that nothing moves until the same
+///   instruction is executed again. The engine does so, if the operation is still wanted.
+/// * An amount that the provider can't be told exactly is declined before anything is sent; it is never rounded.
+/// * An amount in an answer is what the provider says, and no copy of the instruction's: the engine compares them.
 #[async_trait]
 pub trait PaymentGateway: fmt::Debug + Send + Sync {
     /// Carries out an instruction.

@@ -19,6 +19,7 @@ use crate::payment::{Answer, OperationKind};
 /// | none, `sim_approve` | everything is approved |
 /// | `sim_decline` | charges and authorisations are declined: `card_declined` |
 /// | `sim_action` | charges and authorisations wait until the customer [completes](Self::complete) them |
+/// | `sim_approval` | as `sim_action`, and then until they are executed again: the customer agrees, the caller goes on |
 /// | `sim_timeout_before` | the first call with each key is lost on its way; the next one is approved |
 /// | `sim_timeout_after` | everything is approved, but the answer to the first call with each key is lost |
 /// | `sim_slow` | every call, and the first question about it, is answered with [`Answer::Unknown`]; then it is approved |
@@ -38,6 +39,7 @@ enum Script {
     Approve,
     Decline(&'static str),
     Action,
+    Approval,
     LoseCall,
     LoseAnswer,
     Slow,
@@ -52,6 +54,7 @@ impl Script {
         match (token.reveal(), begins) {
             ("sim_decline", true) => Self::Decline("card_declined"),
             ("sim_action", true) => Self::Action,
+            ("sim_approval", true) => Self::Approval,
             ("sim_timeout_before", _) => Self::LoseCall,
             ("sim_timeout_after", _) => Self::LoseAnswer,
             ("sim_slow", _) => Self::Slow,
@@ -69,7 +72,8 @@ impl SimulatedGateway {
 
     /// The customer does what was asked of them, or refuses to. Tells whether anything was asked of them.
     pub fn complete(&self, payment_id: PaymentId, approve: bool) -> bool {
-        lock(&self.provider).complete(payment_id, approve)
+        let caller_goes_on = |instruction: &Instruction| Script::of(instruction) == Script::Approval;
+        lock(&self.provider).complete(payment_id, approve, caller_goes_on)
     }
 
     /// The books: one account for each charge or authorisation that succeeded, oldest key first.
@@ -102,6 +106,9 @@ impl PaymentGateway for SimulatedGateway {
     async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
         let mut provider = lock(&self.provider);
         provider.calls = provider.calls.saturating_add(1);
+        if let Some(answer) = provider.go_ahead(instruction.key) {
+            return Ok(answer);
+        }
         if provider.knows(instruction.key) {
             return Ok(provider.answer(instruction.key, false));
         }
@@ -111,7 +118,7 @@ impl PaymentGateway for SimulatedGateway {
                 return Err(GatewayError::unknown(SERVICE));
             }
             Script::Decline(code) => (declined(code), 0),
-            Script::Action => (action(instruction), 0),
+            Script::Action | Script::Approval => (action(instruction), 0),
             Script::Slow => (Answer::Unknown, Self::SLOW),
             Script::DeclineRefund if provider.refuse_once(instruction) => (declined("refund_failed"), 0),
             Script::WrongAmount => (provider.carry_out(&less(instruction)), 0),
@@ -179,6 +186,7 @@ mod tests {
             Ok(Answer::Succeeded { .. }) => "succeeded",
             Ok(Answer::ActionRequired { .. }) => "action",
             Ok(Answer::Unknown) => "unknown",
+            Ok(Answer::Approved) => "approved",
             Ok(Answer::Absent) => "absent",
             Err(_) => "error",
         }
@@ -259,6 +267,30 @@ mod tests {
             assert!(!gateway.complete(desk.first.payment_id, approve));
             assert_eq!(code(&gateway.ask(&desk.first).await), answer);
             assert_eq!(gateway.books().len(), usize::from(answer == "succeeded"));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_approval_moves_money_when_the_caller_goes_on() {
+        for approve in [true, false] {
+            let gateway = SimulatedGateway::default();
+            let desk = Desk::new(OperationKind::Charge, "sim_approval");
+            assert_eq!(code(&gateway.execute(&desk.first).await), "action");
+            assert!(gateway.complete(desk.first.payment_id, approve));
+            assert!(gateway.books().is_empty());
+            let (asked, done) = if approve {
+                ("approved", "succeeded")
+            } else {
+                ("authentication_failed", "authentication_failed")
+            };
+            for _ in 0..2 {
+                assert_eq!(code(&gateway.ask(&desk.first).await), asked);
+            }
+            for _ in 0..2 {
+                assert_eq!(code(&gateway.execute(&desk.first).await), done);
+            }
+            assert_eq!(code(&gateway.ask(&desk.first).await), done);
+            assert_eq!(gateway.books().len(), usize::from(approve));
         }
     }
 

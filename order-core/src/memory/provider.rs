@@ -9,7 +9,7 @@ use crate::payment::{
     ReportedRefund,
 };
 
-/// What the simulated provider has in its books for one charge or authorisation.
+/// What the simulated provider, or another provider's stand-in, has in its books for one charge or authorisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SimulatedAccount {
@@ -36,13 +36,14 @@ pub struct SimulatedAccount {
 }
 
 impl SimulatedAccount {
-    fn new(instruction: &Instruction) -> Self {
-        let nothing = Money::zero(instruction.amount.currency());
+    /// An account with money set aside, and nothing taken yet.
+    pub fn new(first_key: OperationId, payment_id: PaymentId, order_id: OrderId, authorised: Money) -> Self {
+        let nothing = Money::zero(authorised.currency());
         Self {
-            first_key: instruction.key,
-            payment_id: instruction.payment_id,
-            order_id: instruction.order_id,
-            authorised: nothing,
+            first_key,
+            payment_id,
+            order_id,
+            authorised,
             captured: nothing,
             refunded: nothing,
             voided: nothing,
@@ -153,6 +154,15 @@ impl Provider {
         self.operations.contains_key(&key)
     }
 
+    /// Carries out what the customer has agreed to.
+    pub(super) fn go_ahead(&mut self, key: OperationId) -> Option<Answer> {
+        let known = self.operations.get(&key).filter(|known| known.answer == Answer::Approved)?;
+        let instruction = known.instruction.clone();
+        let answer = self.carry_out(&instruction);
+        self.remember(&instruction, answer.clone(), 0);
+        Some(answer)
+    }
+
     /// What it answers about a key now. A question brings what is undecided nearer to its decision.
     pub(super) fn answer(&mut self, key: OperationId, is_question: bool) -> Answer {
         let Some(known) = self.operations.get_mut(&key) else { return Answer::Absent };
@@ -201,8 +211,8 @@ impl Provider {
         if !amount.is_positive() {
             return Err("invalid_amount");
         }
-        let mut account = SimulatedAccount::new(instruction);
-        account.authorised = amount;
+        let Instruction { key, payment_id, order_id, .. } = instruction;
+        let mut account = SimulatedAccount::new(*key, *payment_id, *order_id, amount);
         if instruction.kind == OperationKind::Charge {
             account.captured = amount;
         }
@@ -258,15 +268,20 @@ impl Provider {
     /// Ends a charge or authorisation that waits for its customer.
     fn give_up_waiting(&mut self, first_key: OperationId) -> bool {
         let Some(known) = self.operations.get_mut(&first_key) else { return false };
-        let waits = matches!(known.answer, Answer::ActionRequired { .. });
+        let waits = matches!(known.answer, Answer::ActionRequired { .. } | Answer::Approved);
         if waits {
             known.answer = declined("voided");
         }
         waits
     }
 
-    /// The customer has done what was asked of them, or has refused to.
-    pub(super) fn complete(&mut self, payment: PaymentId, approve: bool) -> bool {
+    /// The customer has done what was asked of them, or has refused to. Where the caller has to go on, nothing moves yet.
+    pub(super) fn complete(
+        &mut self,
+        payment: PaymentId,
+        approve: bool,
+        caller_goes_on: impl Fn(&Instruction) -> bool,
+    ) -> bool {
         let Some(known) = self.firsts.get(&payment).and_then(|key| self.operations.get(key)) else {
             return false;
         };
@@ -274,7 +289,11 @@ impl Provider {
             return false;
         }
         let instruction = known.instruction.clone();
-        let answer = if approve { self.carry_out(&instruction) } else { declined("authentication_failed") };
+        let answer = match (approve, caller_goes_on(&instruction)) {
+            (true, true) => Answer::Approved,
+            (true, false) => self.carry_out(&instruction),
+            (false, _) => declined("authentication_failed"),
+        };
         self.remember(&instruction, answer, 0);
         true
     }

@@ -10,7 +10,8 @@ use crate::payment::{
 /// Takes in what a provider says about an operation: its answer to a call, to a question, or of its own accord.
 ///
 /// The same answer twice, or an older one after a newer, changes nothing. A success whose amount is not the one that was asked for
-/// is not believed: it stays unknown, with a finding. Where the provider has not heard of the operation, and it is still wanted,
+/// is not believed: it stays unknown, with a finding. Where the provider has not heard of the operation, or waits for us
+/// after the customer has agreed, and the operation is still wanted,
 /// it is claimed to be sent again with the same key.
 ///
 /// # Errors
@@ -37,23 +38,37 @@ pub fn answer(
         return Ok(());
     }
     let can_resend = OPERATION_TABLE.next(operation.status, OperationFact::Resend).is_some();
-    if answer == Answer::Absent && can_resend && is_wanted(order, operation) {
+    if waits_for_us(operation, &answer) && can_resend && is_wanted(order, operation) {
         let claimed_until = now + Operation::LEASE;
         return draft.record(OrderEvent::OperationResent { operation_id, claimed_until }, context);
     }
     let again = now + Operation::ask_after(operation.tries);
     let look_at = match answer {
         Answer::Succeeded { .. } | Answer::Declined(_) => None,
-        Answer::Unknown | Answer::Absent if operation.status == OperationStatus::Lapsed => {
+        Answer::Unknown | Answer::Approved | Answer::Absent
+            if operation.status == OperationStatus::Lapsed =>
+        {
             // What never arrived is not asked about for ever; what was not answered is.
             let is_watched = now < operation.started_at + Operation::WATCH;
             (is_watched || answer == Answer::Unknown).then_some(again)
         }
-        Answer::ActionRequired { .. } | Answer::Unknown | Answer::Absent => Some(again),
+        Answer::ActionRequired { .. } | Answer::Unknown | Answer::Approved | Answer::Absent => Some(again),
     };
     draft
         .record(OrderEvent::OperationAnswered { operation_id, answer, look_at, finding, claimed }, context)?;
     settle(draft, policy, context)
+}
+
+/// Whether nothing happens until we make the call (again). A provider that has asked the customer has heard of the call, so its
+/// `Absent` is no reason to make it again.
+fn waits_for_us(operation: &Operation, answer: &Answer) -> bool {
+    match answer {
+        Answer::Approved => true,
+        Answer::Absent => operation.status != OperationStatus::AwaitingCustomer,
+        Answer::Succeeded { .. } | Answer::ActionRequired { .. } | Answer::Declined(_) | Answer::Unknown => {
+            false
+        }
+    }
 }
 
 /// A success of another amount than the one that was asked for is not believed; the amount is kept, for whoever looks at it.

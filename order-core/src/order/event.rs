@@ -175,7 +175,7 @@ impl OrderEvent {
                 Answer::ActionRequired { .. } => "payment.action_required",
                 Answer::Declined(_) => "payment.operation_declined",
                 Answer::Unknown => "payment.operation_unknown",
-                Answer::Absent => "payment.operation_lapsed",
+                Answer::Approved | Answer::Absent => "payment.operation_lapsed",
             },
             Self::PaymentReported { .. } => "payment.reported",
             Self::OperationObserved { .. } => "payment.operation_observed",

@@ -64,6 +64,7 @@ fn is_news(order: &Order, payment: &Payment, report: &PaymentReport) -> Result<b
 fn says_more(said: &Answer, status: OperationStatus) -> bool {
     match said {
         Answer::ActionRequired { .. } => status != OperationStatus::AwaitingCustomer,
+        Answer::Approved => status == OperationStatus::AwaitingCustomer,
         Answer::Declined(_) => true,
         Answer::Succeeded { .. } | Answer::Unknown | Answer::Absent => false,
     }

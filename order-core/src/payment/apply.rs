@@ -16,6 +16,9 @@ impl Payment {
         let operation = self.operation_mut(id)?;
         operation.status = OPERATION_TABLE.next(operation.status, OperationFact::Resend).ok_or(MISFIT)?;
         operation.look_at = Some(claimed_until);
+        if matches!(operation.kind, OperationKind::Charge | OperationKind::Authorise) {
+            self.action = None;
+        }
         Ok(())
     }
 
@@ -44,7 +47,7 @@ impl Payment {
             }
             Answer::ActionRequired { action, .. } => self.action = Some(action.clone()),
             Answer::Declined(decline) => operation.decline = Some(decline.clone()),
-            Answer::Unknown | Answer::Absent => {}
+            Answer::Unknown | Answer::Approved | Answer::Absent => {}
         }
         if matches!(kind, OperationKind::Charge | OperationKind::Authorise) {
             if let Answer::Succeeded { reference, .. } | Answer::ActionRequired { reference, .. } = answer {
@@ -134,7 +137,7 @@ impl Answer {
             Self::ActionRequired { .. } => OperationFact::AskCustomer,
             Self::Declined(_) => OperationFact::Decline,
             Self::Unknown => OperationFact::Lose,
-            Self::Absent => OperationFact::Lapse,
+            Self::Approved | Self::Absent => OperationFact::Lapse,
         }
     }
 }

@@ -24,8 +24,8 @@ status_table! {
             Succeeded = "succeeded",
             /// The provider refused, for good.
             Declined = "declined",
-            /// The provider had not heard of it when it was asked, and it is no longer wanted. It is watched, because a
-            /// request may arrive late.
+            /// Nothing had come of it when the provider was asked, and it is no longer wanted. It is watched, because a request
+            /// may arrive late.
             Lapsed = "lapsed",
             /// It failed for good, though it may have succeeded before: a refund whose money came back to us.
             Reversed = "reversed",
@@ -40,7 +40,7 @@ status_table! {
             AskCustomer = "ask_customer",
             /// The answer was lost, or the provider doesn't know yet.
             Lose = "lose",
-            /// It never reached the provider, and is not wanted any more.
+            /// It never reached the provider, or nothing happens without another call of ours; and it is not wanted any more.
             Lapse = "lapse",
             /// It is sent again, with the same key.
             Resend = "resend",
@@ -52,7 +52,7 @@ status_table! {
         Unknown: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => Unknown,
             Lapse => Lapsed, Resend => Calling, Reverse => Reversed;
         AwaitingCustomer: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => AwaitingCustomer,
-            Lapse => Lapsed;
+            Lapse => Lapsed, Resend => Calling;
         Lapsed: Succeed => Succeeded, Decline => Declined, AskCustomer => AwaitingCustomer, Lose => Lapsed, Lapse => Lapsed,
             Reverse => Reversed;
         Declined: Succeed => Succeeded, Reverse => Reversed;
@@ -139,7 +139,10 @@ pub enum Answer {
     Declined(Decline),
     /// The answer was lost, or the provider has not decided yet.
     Unknown,
-    /// The provider knows nothing of it.
+    /// The customer has agreed, and the provider waits for us: it goes on when the same instruction is executed again, and nothing
+    /// moves until then. Only answered to a question.
+    Approved,
+    /// The provider knows nothing of it. Only answered to a question.
     Absent,
 }
 

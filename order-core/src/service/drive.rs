@@ -60,9 +60,9 @@ impl Parts {
     async fn call(&self, order: &Order, id: OperationId) -> Answer {
         let Some((payment, operation)) = order.operation(id) else { return Answer::Unknown };
         let Some(gateway) = self.gateways.get(&payment.provider) else { return Answer::Unknown };
-        // Absent answers a question, never a call: nothing is concluded from it.
+        // These answer a question, never a call: nothing is concluded from them.
         match gateway.execute(&Instruction::new(order, payment, operation)).await {
-            Ok(Answer::Absent) | Err(_) => Answer::Unknown,
+            Ok(Answer::Absent | Answer::Approved) | Err(_) => Answer::Unknown,
             Ok(answer) => answer,
         }
     }

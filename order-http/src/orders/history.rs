@@ -204,7 +204,7 @@ impl EventBody {
                 self.decline_code = Some(decline.code.clone());
                 self.reason = Some(decline.message.clone());
             }
-            Answer::ActionRequired { .. } | Answer::Unknown | Answer::Absent | _ => {}
+            Answer::ActionRequired { .. } | Answer::Unknown | Answer::Approved | Answer::Absent | _ => {}
         }
     }
 }

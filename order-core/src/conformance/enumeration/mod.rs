@@ -9,25 +9,35 @@
 //!
 //! [invariants]: crate::conformance::invariants
 
+mod provider;
 mod requests;
 mod scenario;
 mod stage;
 
 use super::StoreHarness;
 use super::faults::{Fault, FaultPlan};
-use scenario::{STORIES, Story};
+use provider::Simulated;
+use scenario::{STORIES, Step, Story};
 use stage::{Caller, Ending, Stage};
+
+pub use provider::{ProviderHarness, StandIn};
 
 /// Makes one call after the other go wrong, on stores of a harness, and gives back in how many ways it was done.
 ///
 /// `one_in` takes only every so-manieth way, for stores that are slow to make; 1 takes every one.
 pub async fn run<H: StoreHarness>(harness: &H, one_in: usize) -> usize {
+    run_with(harness, &Simulated, one_in).await
+}
+
+/// As [`run`], with another provider than the simulated one: its adapter, and its stand-in.
+pub async fn run_with<H: StoreHarness>(harness: &H, provider: &dyn ProviderHarness, one_in: usize) -> usize {
+    let world = World { store: harness, provider };
     let mut tally = Tally { one_in, ..Tally::default() };
-    for story in STORIES {
-        let (expected, calls) = plain(harness, story).await;
+    for story in STORIES.iter().filter(|story| can_tell(story, provider)) {
+        let (expected, calls) = plain(&world, story).await;
         for call in 1..=calls {
             for fault in Fault::ALL {
-                tally.both_callers(harness, story, &expected, &[(call, fault)]).await;
+                tally.both_callers(&world, story, &expected, &[(call, fault)]).await;
             }
         }
     }
@@ -36,16 +46,16 @@ pub async fn run<H: StoreHarness>(harness: &H, one_in: usize) -> usize {
 
 /// Makes two calls go wrong, the second at most [`FURTHER`] calls behind the first. There are about a million ways: take some.
 pub async fn run_pairs<H: StoreHarness>(harness: &H, one_in: usize) -> usize {
+    let world = World { store: harness, provider: &Simulated };
     let mut tally = Tally { one_in, ..Tally::default() };
     for story in STORIES {
-        let (expected, calls) = plain(harness, story).await;
+        let (expected, calls) = plain(&world, story).await;
         for first in 1..=calls {
             for second in first + 1..=first + FURTHER {
                 for fault in Fault::ALL {
                     for other in Fault::ALL {
-                        tally
-                            .both_callers(harness, story, &expected, &[(first, fault), (second, other)])
-                            .await;
+                        let faults = [(first, fault), (second, other)];
+                        tally.both_callers(&world, story, &expected, &faults).await;
                     }
                 }
             }
@@ -57,9 +67,22 @@ pub async fn run_pairs<H: StoreHarness>(harness: &H, one_in: usize) -> usize {
 /// How many calls a second fault is behind the first at most.
 pub const FURTHER: u64 = 25;
 
+/// Where stories are told.
+struct World<'a, H> {
+    store: &'a H,
+    provider: &'a dyn ProviderHarness,
+}
+
+/// Whether a provider has what a story needs of it.
+fn can_tell(story: &Story, provider: &dyn ProviderHarness) -> bool {
+    let captures = story.steps.iter().filter(|step| matches!(step, Step::Capture(_))).count();
+    let has_tokens = story.steps.iter().filter_map(Step::token).all(|token| provider.token(token).is_some());
+    has_tokens && (captures < 2 || provider.captures_in_parts())
+}
+
 /// A story without faults: how it ends, and how many calls it makes.
-async fn plain<H: StoreHarness>(harness: &H, story: &Story) -> (Ending, u64) {
-    let (ending, calls) = tell(harness, story, FaultPlan::none(), Caller::Repeats).await;
+async fn plain<H: StoreHarness>(world: &World<'_, H>, story: &Story) -> (Ending, u64) {
+    let (ending, calls) = tell(world, story, FaultPlan::none(), Caller::Repeats).await;
     let ending = ending.unwrap_or_else(|findings| panic!("{}, without faults: {findings:#?}", story.name));
     assert_eq!(ending.status, story.end, "{}, without faults", story.name);
     (ending, calls)
@@ -76,7 +99,7 @@ struct Tally {
 impl Tally {
     async fn both_callers<H: StoreHarness>(
         &mut self,
-        harness: &H,
+        world: &World<'_, H>,
         story: &Story,
         expected: &Ending,
         faults: &[(u64, Fault)],
@@ -87,7 +110,7 @@ impl Tally {
                 continue;
             }
             self.points += 1;
-            let found = tell(harness, story, FaultPlan::new(faults), caller).await.0;
+            let found = tell(world, story, FaultPlan::new(faults), caller).await.0;
             let problem = match found {
                 Err(findings) => format!("{findings:?}"),
                 Ok(ending) if ending != *expected && story.has_one_end && caller == Caller::Repeats => {
@@ -108,13 +131,13 @@ impl Tally {
 
 /// Tells one story, and how it ended: or what does not hold at the end. With it comes how many calls the story made.
 async fn tell<H: StoreHarness>(
-    harness: &H,
+    world: &World<'_, H>,
     told: &Story,
     plan: std::sync::Arc<FaultPlan>,
     caller: Caller,
 ) -> (Result<Ending, Vec<String>>, u64) {
-    let (store, guard) = harness.fresh().await;
-    let mut scene = Stage::new(store, plan).await;
+    let (store, guard) = world.store.fresh().await;
+    let mut scene = Stage::new(store, plan, world.provider).await;
     scene.play(told, caller).await;
     let calls = scene.calls();
     scene.recover().await;

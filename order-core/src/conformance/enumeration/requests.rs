@@ -7,15 +7,14 @@ use crate::error::{Error, Result};
 use crate::fulfilment::Tracking;
 use crate::id::{IdempotencyKey, OrderId, PaymentId, ProductId};
 use crate::inventory::Demand;
-use crate::money::{Currency, Money};
 use crate::order::{Actor, Order, Tender, Units};
-use crate::payment::{CaptureMode, PaymentMethod, ProviderToken};
+use crate::payment::{CaptureMode, PaymentMethod};
 use crate::service::{
     AddItem, CancelOrder, Done, OrderItem, PlaceOrder, RefundTarget, Request, ReserveStock, ShipOrder,
 };
 use crate::time::Duration;
 
-impl Stage {
+impl Stage<'_> {
     /// Does one step. The same step has the same idempotency key, however often it is done.
     pub(super) async fn step(&mut self, index: usize, step: Step, tries: u32) -> Result<Answered> {
         let request = |actor| {
@@ -37,16 +36,18 @@ impl Stage {
                 engine.carts().add_item(&customer_cart("c-1"), item, Some(cart.version)).await?;
                 Ok(Answered::Nothing)
             }
-            Step::Checkout(token) => self.place(None, tender(token, CaptureMode::Automatic), &buyer()).await,
+            Step::Checkout(token) => {
+                self.place(None, self.tender(token, CaptureMode::Automatic), &buyer()).await
+            }
             Step::OrderLater(token) => {
-                self.place(Some(two_items()), tender(token, CaptureMode::Manual), &buyer()).await
+                self.place(Some(two_items()), self.tender(token, CaptureMode::Manual), &buyer()).await
             }
             Step::OrderCash => {
                 let cash = Tender { method: PaymentMethod::Cod, token: None, ..card() };
                 self.place(Some(two_items()), cash, &buyer()).await
             }
             Step::Pay(token) => {
-                let tender = tender(token, CaptureMode::Automatic);
+                let tender = self.tender(token, CaptureMode::Automatic);
                 answer(engine.payments().pay(self.id()?, tender, &buyer()).await)
             }
             Step::Act(approve) => self.act(approve, tries).await,
@@ -101,13 +102,15 @@ impl Stage {
         let (orders, payments) = (self.engine.orders(), self.engine.payments());
         match step {
             Step::Capture(minor) => {
-                payments.capture(self.paid().await?, minor.map(euros), None, request).await
+                payments
+                    .capture(self.paid().await?, minor.map(|minor| self.minor(minor)), None, request)
+                    .await
             }
             Step::Void => payments.void(self.paid().await?, None, request).await,
             Step::Record => payments.record(self.id()?, None, request).await,
             Step::Refund(minor) => {
                 let target = RefundTarget::Order(self.id()?);
-                payments.refund(target, minor.map(euros), None, request).await
+                payments.refund(target, minor.map(|minor| self.minor(minor)), None, request).await
             }
             Step::Process => orders.process(self.id()?, None, None, request).await,
             Step::Ship => {
@@ -184,10 +187,6 @@ fn answer(done: Result<Done<Order>>) -> Result<Answered> {
     Ok(Answered::Order(Box::new(done?.value)))
 }
 
-fn tender(token: &str, capture: CaptureMode) -> Tender {
-    Tender { token: Some(ProviderToken::new(token).unwrap()), capture, ..card() }
-}
-
 fn two_items() -> Vec<OrderItem> {
     let item = |product: &str, quantity| OrderItem {
         product_id: ProductId::new(product).unwrap(),
@@ -195,8 +194,4 @@ fn two_items() -> Vec<OrderItem> {
         price: None,
     };
     vec![item("tea", 1), item("coffee", 2)]
-}
-
-fn euros(minor: i64) -> Money {
-    Money::from_minor(minor, Currency::EUR)
 }

@@ -52,6 +52,19 @@ use Step::{
     Process, Record, Refresh, Refund, Release, Reserve, Ship, Void, Wait,
 };
 
+impl Step {
+    /// The simulated provider's token that it is done with.
+    pub(super) fn token(&self) -> Option<&'static str> {
+        match self {
+            Checkout(token) | OrderLater(token) | Pay(token) => Some(token),
+            Fill(..) | OrderCash | Act(_) | Refresh | Capture(_) | Void | Record | Cancel | CancelOne
+            | Refund(_) | Process | Ship | Deliver | Reserve(_) | Confirm | Release | Wait(_) | Passes => {
+                None
+            }
+        }
+    }
+}
+
 /// A customer's story.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Story {
@@ -100,6 +113,16 @@ pub(super) const STORIES: &[Story] = &[
         Paid,
         "a confirmation at the bank",
         &[Fill("tea", 1), Checkout("sim_action"), Act(true), Refresh, Passes],
+    ),
+    story(
+        Paid,
+        "a consent, and the call after it",
+        &[Fill("tea", 1), Checkout("sim_approval"), Act(true), Refresh, Passes],
+    ),
+    race(
+        Cancelled,
+        "a consent that is not wanted any more",
+        &[Fill("tea", 1), Checkout("sim_approval"), Act(true), Cancel, Passes],
     ),
     story(
         Cancelled,

@@ -1,17 +1,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::provider::{ProviderHarness, StandIn};
 use super::scenario::{Step, Story};
-use crate::conformance::faults::{FaultGateway, FaultPlan, FaultPublisher, FaultStore};
+use crate::conformance::faults::{FaultPlan, FaultPublisher, FaultStore};
 use crate::conformance::invariants::{Evidence, check};
 use crate::conformance::sample::shelf;
 use crate::error::{Error, Result};
 use crate::gateway::Product;
-use crate::id::{OrderId, ProductId, ProviderId, ReservationId, SeededIds, SellerId, WriteSetId};
+use crate::id::{OrderId, ProductId, ReservationId, SeededIds, SellerId, WriteSetId};
 use crate::inventory::{ReservationStatus, StockChange, StockKey};
-use crate::memory::{MemoryCatalogue, RecordingPublisher, SimulatedGateway};
-use crate::money::{Currency, Money};
-use crate::order::{Order, OrderStatus};
+use crate::memory::{MemoryCatalogue, RecordingPublisher};
+use crate::money::Money;
+use crate::order::{Order, OrderStatus, Tender};
+use crate::payment::{CaptureMode, PaymentMethod};
 use crate::service::Engine;
 use crate::store::{Store, WriteSet};
 use crate::time::{Clock as _, Duration, ManualClock};
@@ -48,12 +50,12 @@ pub(super) enum Answered {
 }
 
 /// Everything a story needs: an engine whose calls are counted, and the world around it.
-pub(super) struct Stage {
+pub(super) struct Stage<'a> {
     plan: Arc<FaultPlan>,
     pub(super) inner: Arc<dyn Store>,
     store: Arc<FaultStore>,
-    pub(super) provider: Arc<SimulatedGateway>,
-    gateway: Arc<FaultGateway>,
+    pub(super) provider: Arc<dyn StandIn>,
+    pub(super) house: &'a dyn ProviderHarness,
     heard: Arc<RecordingPublisher>,
     publisher: FaultPublisher,
     pub(super) clock: Arc<ManualClock>,
@@ -64,8 +66,12 @@ pub(super) struct Stage {
     pub(super) trouble: Vec<String>,
 }
 
-impl Stage {
-    pub(super) async fn new(inner: Arc<dyn Store>, plan: Arc<FaultPlan>) -> Self {
+impl<'a> Stage<'a> {
+    pub(super) async fn new(
+        inner: Arc<dyn Store>,
+        plan: Arc<FaultPlan>,
+        house: &'a dyn ProviderHarness,
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SeededIds::new(5));
         let mut goods = WriteSet::new(WriteSetId::new(&*ids, clock.now()), clock.now());
@@ -76,7 +82,7 @@ impl Stage {
         let catalogue: MemoryCatalogue = GOODS
             .iter()
             .map(|(product, seller, minor)| {
-                let price = Money::from_minor(*minor, Currency::EUR);
+                let price = Money::from_minor(*minor, house.currency());
                 Product::new(
                     ProductId::new(product).unwrap(),
                     *product,
@@ -86,13 +92,12 @@ impl Stage {
             })
             .collect();
         let store = Arc::new(FaultStore::new(Arc::clone(&inner), Arc::clone(&plan)));
-        let provider: Arc<SimulatedGateway> = Arc::default();
-        let gateway = Arc::new(FaultGateway::new(provider.clone(), Arc::clone(&plan)));
+        let provider = house.open(Arc::clone(&plan), Arc::clone(&clock)).await;
         let heard: Arc<RecordingPublisher> = Arc::default();
         let publisher = FaultPublisher::new(heard.clone(), Arc::clone(&plan));
         let engine = Engine::builder(store.clone())
             .catalogue(Arc::new(catalogue))
-            .payment_gateway(ProviderId::new("simulated").unwrap(), gateway.clone())
+            .payment_gateway(house.provider(), provider.gateway())
             .clock(clock.clone())
             .ids(ids)
             .build()
@@ -104,7 +109,7 @@ impl Stage {
             inner,
             store,
             provider,
-            gateway,
+            house,
             heard,
             publisher,
             clock,
@@ -114,6 +119,16 @@ impl Stage {
             answered,
             trouble,
         }
+    }
+
+    /// How an order is paid, with the token that does what the simulated provider's does.
+    pub(super) fn tender(&self, simulated: &str, capture: CaptureMode) -> Tender {
+        let token = self.house.token(simulated);
+        Tender { method: PaymentMethod::Card, provider: self.house.provider(), token, capture, amount: None }
+    }
+
+    pub(super) fn minor(&self, minor: i64) -> Money {
+        Money::from_minor(minor, self.house.currency())
     }
 
     pub(super) fn calls(&self) -> u64 {
@@ -157,7 +172,7 @@ impl Stage {
         for minutes in [2, 10, 40, 120, 480, 480, 1_440, 1_440, 2_880] {
             self.clock.advance(Duration::minutes(minutes));
             if minutes == 40 {
-                self.gateway.deliver_late().await;
+                self.provider.deliver_late().await;
                 self.store.deliver_late().await.unwrap();
             }
             let mut tries = 0;

@@ -60,8 +60,11 @@ struct Plan {
 
 /// What a call meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meeting {
+#[expect(clippy::exhaustive_enums, reason = "whoever lets calls meet a plan must handle each")]
+pub enum Meeting {
+    /// Nothing: it goes as usual.
     Nothing,
+    /// It goes wrong.
     Fault(Fault),
     /// The process is dead: the call is not made.
     Death,
@@ -105,11 +108,12 @@ impl FaultPlan {
     }
 
     /// The process dies now.
-    fn die(&self) {
+    pub fn die(&self) {
         self.plan().is_dead = true;
     }
 
-    fn meet(&self) -> Meeting {
+    /// Counts a call, and tells what it meets. For a stand-in whose calls go wrong elsewhere than at a port, e.g. on the wire.
+    pub fn meet(&self) -> Meeting {
         let mut plan = self.plan();
         if plan.is_dead {
             return Meeting::Death;

@@ -75,13 +75,14 @@ async fn command(world: &Shared, customer: &CustomerId) -> Result<PlaceOrder> {
 }
 
 fn tender(world: &Shared) -> Result<Tender> {
-    let token = match world.chance.below(20) {
+    let token = match world.chance.below(22) {
         0..3 => "sim_decline",
-        3..6 => "sim_action",
-        6 => "sim_timeout_before",
-        7 => "sim_timeout_after",
-        8 => "sim_slow",
-        9 => "sim_refund_decline",
+        3..5 => "sim_action",
+        5..7 => "sim_approval",
+        7 => "sim_timeout_before",
+        8 => "sim_timeout_after",
+        9 => "sim_slow",
+        10 => "sim_refund_decline",
         _ => "sim_approve",
     };
     let method = if world.chance.happens(80) { PaymentMethod::Cod } else { PaymentMethod::Card };

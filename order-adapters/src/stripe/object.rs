@@ -1,0 +1,82 @@
+//! Stripe's objects, as far as they are read. Fields that nobody needs are not named, so that new ones harm nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A `PaymentIntent`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Intent {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) amount: i64,
+    #[serde(default)]
+    pub(super) amount_received: i64,
+    #[serde(default)]
+    pub(super) amount_capturable: i64,
+    pub(super) currency: String,
+    #[serde(default)]
+    pub(super) client_secret: Option<String>,
+    #[serde(default)]
+    pub(super) last_payment_error: Option<Problem>,
+    #[serde(default)]
+    pub(super) next_action: Option<NextAction>,
+    #[serde(default)]
+    pub(super) cancellation_reason: Option<String>,
+    #[serde(default)]
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// What the customer has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct NextAction {
+    #[serde(default)]
+    pub(super) redirect_to_url: Option<Redirect>,
+}
+
+/// A page the customer has to visit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Redirect {
+    #[serde(default)]
+    pub(super) url: Option<String>,
+}
+
+/// A `Refund`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Refund {
+    pub(super) id: String,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    #[serde(default)]
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) failure_reason: Option<String>,
+    #[serde(default)]
+    pub(super) metadata: Option<BTreeMap<String, String>>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Page<T> {
+    pub(super) data: Vec<T>,
+    pub(super) has_more: bool,
+}
+
+/// The body of every answer that is no success.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Failure {
+    pub(super) error: Problem,
+}
+
+/// Why Stripe refused something.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) code: Option<String>,
+    #[serde(default)]
+    pub(super) decline_code: Option<String>,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+}

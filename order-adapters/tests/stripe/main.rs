@@ -1,0 +1,15 @@
+//! The Stripe adapter on a stand-in of Stripe: the published suites, every call that goes wrong on the wire, the traps one by one,
+//! webhooks, and Stripe's own schemas.
+#![cfg(feature = "stripe")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests: what is not there fails them, and how much was covered is for whoever runs them with --nocapture"
+)]
+
+mod conformance;
+mod desk;
+mod enumeration;
+mod traps;
+mod webhooks;
