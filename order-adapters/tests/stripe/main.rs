@@ -11,5 +11,6 @@
 mod conformance;
 mod desk;
 mod enumeration;
+mod specs;
 mod traps;
 mod webhooks;

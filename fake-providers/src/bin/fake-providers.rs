@@ -1,0 +1,17 @@
+//! Serves every stand-in until it is ended, and says where they are: one line of JSON on the standard output.
+#![expect(clippy::print_stdout, reason = "a program that says where its servers are")]
+
+use std::sync::Arc;
+
+use order_core::time::SystemClock;
+use order_fake_providers::stripe::FakeStripe;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::io::Result<()> {
+    let stripe = FakeStripe::start(Arc::new(SystemClock)).await?;
+    let places = serde_json::json!({
+        "stripe": { "url": stripe.url(), "secret_key": FakeStripe::SECRET_KEY },
+    });
+    println!("{places}");
+    std::future::pending().await
+}
