@@ -57,7 +57,9 @@ pub(super) fn page(
             doc! { "at": at, "_id.location": { "$lt": location } },
             doc! { "at": at, "_id.location": location, "_id.sequence": { "$lt": sequence } },
         ];
-        filter.insert("$and", [doc! { "$or": behind.to_vec() }].to_vec());
+        filter.insert("$or", behind.to_vec());
+        // Where the walk begins, so that a page costs the same at any depth.
+        filter.insert("at", doc! { "$lte": at });
     }
     Question::new(STOCK_RECORDS, filter)
         .walks("stock_records_by_time", doc! { "at": -1, "_id.location": -1, "_id.sequence": -1 })

@@ -33,8 +33,8 @@
 //! MongoDB 6.0 or later, as a replica set or behind `mongos`; a `tokio` runtime. The account needs the right to make collections and
 //! indexes only for migrations.
 //!
-//! The driver's TLS is `rustls`. A process in which several providers of cryptography are compiled must choose one
-//! (`rustls::crypto::CryptoProvider::install_default`) before it opens a connection with TLS.
+//! The driver's TLS is `rustls` with the same provider of cryptography that the other adapters have, `aws-lc-rs`. A host that brings
+//! another one too must choose (`rustls::crypto::CryptoProvider::install_default`) before it opens TLS connections of its own.
 
 mod carts;
 mod documents;

@@ -3,12 +3,12 @@
 use ::mongodb::bson::{Document, doc};
 use order_core::id::{CustomerId, IdSource as _, OrderId, ProductId, SeededIds, SellerId};
 use order_core::order::OrderStatus;
-use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
+use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder, StockCursor};
 use order_core::time::Timestamp;
 
 use super::documents::{IDEMPOTENCY, WRITE_SETS};
 use super::list::{Question, list};
-use super::{MongoStore, carts, inventory, old, orders, outbox};
+use super::{MongoStore, carts, inventory, journal, old, orders, outbox};
 
 fn id() -> OrderId {
     OrderId::from_uuid(SeededIds::new(1).next(Timestamp::UNIX_EPOCH))
@@ -50,6 +50,9 @@ fn lists() -> Vec<(Question, &'static str)> {
 fn passes() -> Vec<(Question, &'static str)> {
     let now = Timestamp::UNIX_EPOCH;
     let products = [ProductId::new("tea").unwrap(), ProductId::new("cup").unwrap()];
+    let [tea, _] = &products;
+    // Second 1, record 5, location "a".
+    let behind: StockCursor = format!("{:016x}{:016x}61", 1_000, 5).parse().unwrap();
     vec![
         (orders::due(now, 9), "orders_due"),
         (orders::history(id()), "_id_"),
@@ -60,6 +63,12 @@ fn passes() -> Vec<(Question, &'static str)> {
         (outbox::free(9), "outbox_free"),
         (outbox::waited(now, 9), "outbox_busy"),
         (outbox::stuck(3, 9), "outbox_failing"),
+        (journal::page(tea, None, None, 9), "stock_records_by_time"),
+        (journal::page(tea, None, Some(&behind), 9), "stock_records_by_time"),
+        (journal::page(tea, Some(&behind.location), Some(&behind), 9), "stock_records_by_time"),
+        (journal::free(9), "stock_outbox_free"),
+        (journal::waited(now, 9), "stock_outbox_busy"),
+        (journal::stuck(3, 9), "stock_outbox_failing"),
         (old(WRITE_SETS, "at", now, 9), "write_sets_by_age"),
         (old(IDEMPOTENCY, "created_at", now, 9), "idempotency_by_age"),
     ]
@@ -102,5 +111,7 @@ async fn questions_walk_an_index_in_the_order_of_their_answers() {
         assert!(is_key || plan.contains(&format!("\"{index}\"")), "{question:?}:\n{plan}");
         assert!(!plan.contains("COLLSCAN"), "{question:?}:\n{plan}");
         assert!(!plan.contains("\"SORT\""), "{question:?}:\n{plan}");
+        let is_bounded = !plan.contains("\"at\": [\"[MaxKey, MinKey]\"]");
+        assert!(is_bounded || !question.filter.contains_key("at"), "{question:?}:\n{plan}");
     }
 }
