@@ -55,7 +55,14 @@ impl Drop for Place {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let client = Client::with_uri_str(url()).await?;
-                client.database(&name).drop().await?;
+                // The server ends it when there is an election meanwhile, and the driver does not repeat it.
+                let mut dropped = client.database(&name).drop().await;
+                for _ in 0..5 {
+                    if dropped.is_err() {
+                        dropped = client.database(&name).drop().await;
+                    }
+                }
+                dropped?;
                 client.shutdown().immediate(true).await;
                 Ok::<(), order_adapters::mongodb::driver::error::Error>(())
             })
