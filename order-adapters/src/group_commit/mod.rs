@@ -6,6 +6,7 @@
 //!
 //! The guards themselves are in what a link writes. Nothing here keeps them; it finds out which one has refused.
 
+mod lanes;
 mod picture;
 mod rows;
 mod settle;

@@ -72,15 +72,16 @@ pub use ::mongodb as driver;
 pub use open::{MongoBuilder, OpenError};
 
 use documents::{IDEMPOTENCY, WRITE_SETS};
+use link::Link;
 use list::Question;
-use values::{Documents, Rows, counter, date, failed};
+use values::{Rows, counter, date, failed};
 
 use crate::group_commit::{Writer, unavailable};
 
 /// A store in a database of a MongoDB replica set. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
 pub struct MongoStore {
-    writer: Writer<Documents>,
+    writer: Writer<Link>,
     client: Client,
     /// Reads from the primary, what a majority has.
     database: Database,

@@ -7,6 +7,7 @@ use sqlx::{Connection as _, SqlStr};
 use tokio::time::timeout;
 
 use super::guards::{look, picture};
+use super::single::{apply_one, is_simple};
 use super::statement::{Query, apply};
 use super::values::{Rows, Texts, trouble};
 use crate::group_commit::{self, Failed, Picture, Sums, Trouble};
@@ -21,6 +22,7 @@ pub(super) struct Access {
     /// How long anything may take.
     pub(super) patience: Duration,
     pub(super) apply_sql: SqlStr,
+    pub(super) apply_one_sql: SqlStr,
     pub(super) look_sql: SqlStr,
 }
 
@@ -34,7 +36,10 @@ impl group_commit::Link for Link {
     type Form = Texts;
 
     async fn apply(&mut self, sets: &[&Rows], sums: &Sums<'_>) -> Result<(), Failed> {
-        let query = apply(self.access.apply_sql.clone(), sets, sums);
+        let query = match sets {
+            [set] if is_simple(set, sums) => apply_one(self.access.apply_one_sql.clone(), set),
+            _ => apply(self.access.apply_sql.clone(), sets, sums),
+        };
         self.run(query).await.map(|_| ())
     }
 

@@ -14,7 +14,8 @@
 //!
 //! * **One round trip, one flush, many commits.** A write-set is one call of one function of the schema. Those that come while
 //!   another one is being flushed share the next call: their rows go into each table together, and what they do to one stock
-//!   level is summed. A refused one harms nobody, and a lone one waits for nobody.
+//!   level is summed. A refused one harms nobody. A lone one waits for nobody: its caller commits it in place, and if it stops
+//!   waiting for that, the connection is closed and the outcome unknown.
 //! * **The schema refuses by itself** to oversell, to make two orders of a cart, to end a reservation twice, to refund more
 //!   than was captured, to change history — also for whoever writes SQL by hand.
 //! * **The schema is made and kept up to date** when the store is opened, or apart by [`PostgresBuilder::migrate`]. It is the
@@ -40,6 +41,7 @@ mod open;
 mod orders;
 mod outbox;
 mod schema;
+mod single;
 mod statement;
 mod values;
 
@@ -57,16 +59,17 @@ pub use ::sqlx;
 
 pub use open::{OpenError, PostgresBuilder};
 
+use link::Link;
 use schema::Schema;
 use statement::Query;
-use values::{Texts, counter, failed, unavailable};
+use values::{counter, failed, unavailable};
 
 use crate::group_commit::Writer;
 
 /// A store in a PostgreSQL database. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
-    writer: Writer<Texts>,
+    writer: Writer<Link>,
     readers: PgPool,
     /// For reads that may be behind.
     stale: PgPool,

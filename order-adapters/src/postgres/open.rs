@@ -9,6 +9,7 @@ use super::PostgresStore;
 use super::guards::look_sql;
 use super::link::{Access, Link};
 use super::schema::{Schema, migrate};
+use super::single::apply_one_sql;
 use super::statement::apply_sql;
 use crate::group_commit::Writer;
 
@@ -209,6 +210,7 @@ impl PostgresBuilder {
             prepares: self.prepares,
             patience: self.patience,
             apply_sql: schema.sql(&apply_sql()).into_sql_str(),
+            apply_one_sql: schema.sql(&apply_one_sql()).into_sql_str(),
             look_sql: schema.sql(&look_sql()).into_sql_str(),
         };
         let readers = self.pool(options);

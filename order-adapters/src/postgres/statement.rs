@@ -1,5 +1,7 @@
 //! The one statement that applies write-sets.
 
+use std::collections::HashSet;
+
 use order_core::inventory::Threshold;
 use sqlx::postgres::PgArguments;
 use sqlx::{Postgres, SqlStr};
@@ -11,7 +13,7 @@ use crate::group_commit::{CartRow, EntryRow, EventRow, HoldRow, OrderRow, Paymen
 pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// How many parameters [`apply`] has.
-const PARAMETERS: usize = 79;
+const PARAMETERS: usize = 85;
 
 /// The text of a call of one of our functions with so many parameters.
 pub(super) fn call(columns: &str, function: &str, parameters: usize) -> String {
@@ -160,12 +162,39 @@ fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 fn bind_events<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
     let rows: Vec<&EventRow<Texts>> =
         sorted(sets.iter().flat_map(|set| &set.events), |row| (row.order, row.sequence));
-    query
+    let query = query
         .bind(column(&rows, |row| row.order))
         .bind(column(&rows, |row| row.sequence))
         .bind(column(&rows, |row| row.at))
         .bind(column(&rows, |row| row.name))
-        .bind(column(&rows, |row| row.body.as_str()))
+        .bind(column(&rows, |row| row.body.as_str()));
+    let histories: Vec<_> = rows.chunk_by(|event, next| event.order == next.order).collect();
+    let last = histories.iter().filter_map(|events| events.last());
+    let query = query
+        .bind(first(&histories, |event| event.order))
+        .bind(first(&histories, |event| event.sequence))
+        .bind(last.map(|event| event.sequence).collect::<Vec<_>>())
+        .bind(first(&histories, |event| event.at));
+    let new: HashSet<Uuid> = sets
+        .iter()
+        .flat_map(|set| &set.orders)
+        .filter(|order| order.expected == 0)
+        .map(|order| order.id)
+        .collect();
+    let follows = |event: &EventRow<Texts>, next: &EventRow<Texts>| {
+        event.order == next.order && event.sequence.checked_add(1) == Some(next.sequence)
+    };
+    let runs: Vec<_> = rows.chunk_by(|event, next| follows(event, next)).collect();
+    let known = runs.iter().filter_map(|run| run.first());
+    let known = known.filter(|event| event.sequence != 1 || !new.contains(&event.order));
+    let (orders, sequences): (Vec<Uuid>, Vec<i64>) =
+        known.map(|event| (event.order, event.sequence.saturating_sub(1))).unzip();
+    query.bind(orders).bind(sequences)
+}
+
+/// Something of the first event of each history.
+fn first<'q, T>(histories: &[&[&'q EventRow<Texts>]], value: impl Fn(&'q EventRow<Texts>) -> T) -> Vec<T> {
+    histories.iter().filter_map(|events| events.first()).map(|event| value(event)).collect()
 }
 
 fn bind_holds<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
