@@ -50,7 +50,8 @@ pub struct Figures {
     ops: usize,
     /// How many a second.
     pub ops_per_s: Thousandths,
-    p50_ms: Thousandths,
+    /// The median.
+    pub p50_ms: Thousandths,
     p95_ms: Thousandths,
     p99_ms: Thousandths,
     errors: u64,

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use order_adapters::mongodb::MongoStore;
+use order_adapters::mongodb::driver::Client;
 use order_adapters::postgres::PostgresStore;
 use order_adapters::postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection};
 use order_adapters::sqlite::{SqliteStore, Synchronous};
@@ -24,6 +26,8 @@ pub enum Place {
     Sqlite(String),
     /// In a schema of its own, of the database at this address.
     Postgres(String),
+    /// In a database of its own, on the replica set at this address.
+    Mongo(String),
 }
 
 impl Place {
@@ -33,6 +37,7 @@ impl Place {
             Self::Memory => "memory",
             Self::Sqlite(_) => "sqlite",
             Self::Postgres(_) => "postgres",
+            Self::Mongo(_) => "mongodb",
         }
     }
 }
@@ -47,7 +52,12 @@ impl FromStr for Place {
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
                 Ok(Self::Postgres(text.to_owned()))
             }
-            Some(_) | None => Err(format!("{text} is none of memory:, sqlite:PATH, postgres://…")),
+            Some(("mongodb" | "mongodb+srv", rest)) if rest.starts_with("//") => {
+                Ok(Self::Mongo(text.to_owned()))
+            }
+            Some(_) | None => {
+                Err(format!("{text} is none of memory:, sqlite:PATH, postgres://…, mongodb://…"))
+            }
         }
     }
 }
@@ -56,12 +66,20 @@ impl FromStr for Place {
 pub struct Opened {
     /// The store.
     pub store: Arc<dyn Store>,
-    schema: Option<Schema>,
+    left: Left,
+}
+
+/// What a run leaves that has to be removed.
+#[derive(Debug)]
+enum Left {
+    Nothing,
+    Schema(Schema),
+    Database(Client, String),
 }
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("Opened").field("left", &self.left).finish_non_exhaustive()
     }
 }
 
@@ -71,23 +89,29 @@ impl Opened {
     /// # Errors
     /// When it can't be opened, or when there is something in it.
     pub async fn open(place: &Place, synchronous: Synchronous) -> Outcome<Self> {
-        let (store, schema): (Arc<dyn Store>, _) = match place {
-            Place::Memory => (Arc::new(MemoryStore::default()), None),
+        let (store, left): (Arc<dyn Store>, _) = match place {
+            Place::Memory => (Arc::new(MemoryStore::default()), Left::Nothing),
             Place::Sqlite(path) if Path::new(path).exists() => {
                 let problem =
                     format!("{path} exists; what is in it could not be told from what this run does");
                 return Err(problem.into());
             }
             Place::Sqlite(path) => {
-                (Arc::new(SqliteStore::builder().path(path).synchronous(synchronous).open().await?), None)
+                let store = SqliteStore::builder().path(path).synchronous(synchronous).open().await?;
+                (Arc::new(store), Left::Nothing)
             }
             Place::Postgres(url) => {
                 let schema = Schema::new(url);
                 let store = PostgresStore::builder(url).schema(&schema.name).open().await?;
-                (Arc::new(store), Some(schema))
+                (Arc::new(store), Left::Schema(schema))
+            }
+            Place::Mongo(url) => {
+                let name = unused_name();
+                let store = MongoStore::builder(url).database(&name).open().await?;
+                (Arc::new(store), Left::Database(Client::with_uri_str(url).await?, name))
             }
         };
-        Ok(Self { store, schema })
+        Ok(Self { store, left })
     }
 
     /// Removes what the run has left, but for a file.
@@ -96,9 +120,10 @@ impl Opened {
     /// When the database refuses.
     pub async fn remove(self) -> Outcome {
         drop(self.store);
-        match self.schema {
-            Some(schema) => schema.remove().await,
-            None => Ok(()),
+        match self.left {
+            Left::Nothing => Ok(()),
+            Left::Schema(schema) => schema.remove().await,
+            Left::Database(client, name) => Ok(client.database(&name).drop().await?),
         }
     }
 }
@@ -113,8 +138,7 @@ pub struct Schema {
 impl Schema {
     /// A name that no other run uses.
     pub fn new(url: &str) -> Self {
-        let name = format!("bench_{}_{}", std::process::id(), SystemClock.now().timestamp_micros());
-        Self { url: url.to_owned(), name }
+        Self { url: url.to_owned(), name: unused_name() }
     }
 
     /// The name.
@@ -140,4 +164,9 @@ impl Schema {
     pub async fn remove(self) -> Outcome {
         self.run("DROP SCHEMA IF EXISTS {schema} CASCADE").await
     }
+}
+
+/// A name that no other run uses.
+pub fn unused_name() -> String {
+    format!("bench_{}_{}", std::process::id(), SystemClock.now().timestamp_micros())
 }

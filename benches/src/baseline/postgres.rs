@@ -15,6 +15,7 @@ use order_core::id::{OrderId, SystemIds};
 use order_core::time::{Clock as _, SystemClock};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::PRICE;
 use crate::stores::Schema;
 use crate::{Outcome, product_id};
 
@@ -52,8 +53,6 @@ struct Job {
 }
 
 type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
-
-const PRICE: i64 = 995;
 
 /// The lock on each product is taken in the order of their names; everything else happens if all of them have enough.
 const GROUP: &str = "

@@ -60,7 +60,7 @@ async fn run(options: &Options) -> Outcome<bool> {
     let mut is_right = true;
     for round in 1..=options.rounds {
         let mut measured = Vec::new();
-        for subject in options.work.subjects() {
+        for subject in options.work.subjects(&options.store) {
             let (figures, findings) = subjects.measure(*subject, options).await?;
             for finding in &findings {
                 complain(&format!("limit: {}: {finding}", subject.name()));

@@ -13,10 +13,12 @@ measurement and what it is compared with: `ratio` is how many times the `baselin
 when what was written does not add up.
 
   --store postgres://… a database; every subject has a schema of its own in it, which is removed
+          mongodb://…  a replica set; every subject has a database of its own in it, which is removed
   --work place         orders for different products, paid on delivery (the default), beside
                          tick        one tiny insert per commit: what commits cost
-                         one-trip    each caller commits an order by one call of one function
+                         one-trip    each caller commits an order by one call of one function (PostgreSQL)
                          group       one statement for all orders that wait, two workers
+                                     (MongoDB: one transaction, one worker)
          hot           orders for one product beside orders for any product, by the store and by `group`
   --clients N          customers at once (64; hot: 128)
   --lines N            lines in an order (3; hot: 1)
@@ -39,9 +41,12 @@ impl Work {
         }
     }
 
-    /// Who takes turns.
-    pub(crate) fn subjects(self) -> &'static [Subject] {
+    /// Who takes turns. MongoDB has no way to commit such an order in one round trip.
+    pub(crate) fn subjects(self, store: &Place) -> &'static [Subject] {
         match self {
+            Self::Place if matches!(store, Place::Mongo(_)) => {
+                &[Subject::Tick, Subject::Group, Subject::Store]
+            }
             Self::Place => &[Subject::Tick, Subject::Group, Subject::Store, Subject::OneTrip],
             Self::Hot => &[Subject::Group, Subject::Store, Subject::StoreHot, Subject::GroupHot],
         }
@@ -86,8 +91,8 @@ impl Options {
             }
         }
         let store = store.ok_or("--store is missing")?;
-        if !matches!(store, Place::Postgres(_)) {
-            return Err("there are baselines for postgres:// only".to_owned());
+        if !matches!(store, Place::Postgres(_) | Place::Mongo(_)) {
+            return Err("there are baselines for postgres:// and mongodb:// only".to_owned());
         }
         let (clients, lines) = if work == Work::Hot { (128, 1) } else { (64, 3) };
         let mut options = Self { store, work, clients, lines, rounds: 3, seconds: 3 };

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use order_adapters::sqlite::Synchronous;
-use order_benches::baseline::postgres::Baseline;
+use order_benches::baseline::{mongodb, postgres};
 use order_benches::figures::Figures;
 use order_benches::measure::{Crowd, Done, some_of};
 use order_benches::stores::{Opened, Place};
@@ -53,17 +53,16 @@ impl Subject {
 /// What takes turns, with its tables.
 #[derive(Debug)]
 pub(crate) struct Subjects {
-    url: String,
+    place: Place,
     opened: Opened,
     shop: Arc<Shop>,
 }
 
 impl Subjects {
     pub(crate) async fn open(options: &Options) -> Outcome<Self> {
-        let Place::Postgres(url) = &options.store else { return Err("there is no baseline".into()) };
         let opened = Opened::open(&options.store, Synchronous::Full).await?;
         let shop = Arc::new(Shop::open(Arc::clone(&opened.store), PRODUCTS, UNITS).await?);
-        Ok(Self { url: url.clone(), opened, shop })
+        Ok(Self { place: options.store.clone(), opened, shop })
     }
 
     /// Measures one of them, and tells what is wrong afterwards. A baseline has fresh tables each time, the store keeps its own.
@@ -75,7 +74,7 @@ impl Subjects {
         match subject {
             Subject::Store | Subject::StoreHot => self.store(subject, options).await,
             Subject::Tick | Subject::OneTrip | Subject::Group | Subject::GroupHot => {
-                let baseline = Baseline::open(&self.url, PRODUCTS, UNITS).await?;
+                let baseline = Baseline::open(&self.place).await?;
                 let measured = measure_baseline(&baseline, subject, options).await;
                 baseline.remove().await?;
                 measured
@@ -112,6 +111,50 @@ impl Subjects {
     }
 }
 
+/// A database's baselines. Clones are the same.
+#[derive(Debug, Clone)]
+enum Baseline {
+    Postgres(postgres::Baseline),
+    Mongo(mongodb::Baseline),
+}
+
+impl Baseline {
+    async fn open(place: &Place) -> Outcome<Self> {
+        match place {
+            Place::Postgres(url) => Ok(Self::Postgres(postgres::Baseline::open(url, PRODUCTS, UNITS).await?)),
+            Place::Mongo(url) => Ok(Self::Mongo(mongodb::Baseline::open(url, PRODUCTS, UNITS).await?)),
+            Place::Memory | Place::Sqlite(_) => Err("there is no baseline".into()),
+        }
+    }
+
+    async fn write(&self, subject: Subject, client: usize, products: &[usize]) -> Outcome {
+        match (self, subject) {
+            (Self::Postgres(baseline), Subject::Tick) => baseline.tick(client).await,
+            (Self::Postgres(baseline), Subject::OneTrip) => baseline.place(client, products).await,
+            (Self::Postgres(baseline), _) => baseline.place_in_group(client, products).await,
+            (Self::Mongo(baseline), Subject::Tick) => baseline.tick(client).await,
+            (Self::Mongo(baseline), _) => baseline.place_in_group(client, products).await,
+        }
+    }
+
+    async fn adds_up(&self, orders: u64, lines: usize) -> Outcome<bool> {
+        match self {
+            Self::Postgres(baseline) => baseline.adds_up(orders, lines).await,
+            Self::Mongo(baseline) => {
+                let stocked = i64::try_from(PRODUCTS)? * i64::from(UNITS);
+                baseline.adds_up(orders, lines, stocked).await
+            }
+        }
+    }
+
+    async fn remove(self) -> Outcome {
+        match self {
+            Self::Postgres(baseline) => baseline.remove().await,
+            Self::Mongo(baseline) => baseline.remove().await,
+        }
+    }
+}
+
 async fn measure_baseline(
     baseline: &Baseline,
     subject: Subject,
@@ -125,13 +168,7 @@ async fn measure_baseline(
             let writer = writer.clone();
             async move {
                 let products = some_of(PRODUCTS, if subject.is_hot() { 0 } else { drawn }, lines);
-                match subject {
-                    Subject::Tick => writer.tick(client).await?,
-                    Subject::OneTrip => writer.place(client, &products).await?,
-                    Subject::Group | Subject::GroupHot | Subject::Store | Subject::StoreHot => {
-                        writer.place_in_group(client, &products).await?;
-                    }
-                }
+                writer.write(subject, client, &products).await?;
                 Ok(Done::Ordered)
             }
         })

@@ -16,15 +16,18 @@ afterwards: stock that does not add up, a total that is not the sum of its parts
              hot       the same with one line, always of one product
              hot-sku   orders for one product until it is sold out, paid on delivery
              opposite  orders for four of twelve products, every second one in the opposite order, paid on delivery
+             get       one of the customer's orders by its id (only of a server)
+             list      the customer's latest twenty orders (only of a server)
   --store memory:      the store in memory (the default)
           sqlite:PATH  a file that does not exist yet
           postgres://… a database; the run makes a schema of its own in it, and removes it
+          mongodb://…  a replica set; the run makes a database of its own in it, and removes it
   --synchronous full   SQLite answers when the disk has it (the default)
                 normal SQLite answers when the operating system has it
   --url URL            loads a server instead, e.g. http://127.0.0.1:8080
   --prefix PATH        where its interface begins (/api/v1)
   --token-secret TEXT  the secret its tokens are signed with
-  --clients N          customers at once (8; hot-sku: 64; spread, hot, opposite: 128)
+  --clients N          customers at once (8; hot-sku: 64; spread, hot, opposite: 128; get, list: 32)
   --seconds N          how long, after one second of warming up (5)
   --lines N            lines in an order (3; spread, hot, hot-sku: 1; opposite: 4)
   --products N         products in the shop (300; hot, hot-sku: 1; opposite: 12; a server has its own)
@@ -40,10 +43,26 @@ pub(crate) enum Scenario {
     Hot,
     HotSku,
     Opposite,
+    Get,
+    List,
 }
 
 impl Scenario {
-    const ALL: [Self; 6] = [Self::Flow, Self::Place, Self::Spread, Self::Hot, Self::HotSku, Self::Opposite];
+    const ALL: [Self; 8] = [
+        Self::Flow,
+        Self::Place,
+        Self::Spread,
+        Self::Hot,
+        Self::HotSku,
+        Self::Opposite,
+        Self::Get,
+        Self::List,
+    ];
+
+    /// Whether nothing is ordered.
+    pub(crate) fn only_reads(self) -> bool {
+        matches!(self, Self::Get | Self::List)
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -53,6 +72,8 @@ impl Scenario {
             Self::Hot => "hot",
             Self::HotSku => "hot-sku",
             Self::Opposite => "opposite",
+            Self::Get => "get",
+            Self::List => "list",
         }
     }
 
@@ -64,6 +85,7 @@ impl Scenario {
             Self::Hot => (128, 1, 1),
             Self::HotSku => (64, 1, 1),
             Self::Opposite => (128, 4, 12),
+            Self::Get | Self::List => (32, 3, 300),
         }
     }
 }
@@ -108,6 +130,9 @@ impl Options {
         let mut options = Self::of(scenario);
         for (name, value) in given {
             options.set(&name, value)?;
+        }
+        if options.scenario.only_reads() && !matches!(options.place, Place::Server(_)) {
+            return Err(format!("{} is measured with --url", options.scenario.name()));
         }
         if options.lines > options.products {
             return Err("an order has more lines than there are products".to_owned());
@@ -185,6 +210,7 @@ mod tests {
             "--clients",
             "--store postgres:",
             "--scenario hot --products 1 --lines 2",
+            "--scenario get",
             "--scenario x",
             "--lines 4 --products 3",
             "--x y",

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use crate::options::{Options, Scenario};
 
+/// How many orders are listed.
+const PAGE: usize = 20;
+
 /// A server, spoken to as its clients do.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -23,6 +26,8 @@ pub(crate) struct Server {
     admin: String,
     customers: Vec<String>,
     products: Vec<String>,
+    /// For each customer an order that is read.
+    orders: Vec<String>,
     /// Units that were sold or held of each product before.
     taken: BTreeMap<String, i64>,
 }
@@ -44,6 +49,7 @@ impl Server {
             admin: token("load", "admin")?,
             customers: customers.collect::<Outcome<_>>()?,
             products: Vec::new(),
+            orders: Vec::new(),
             taken: BTreeMap::new(),
         };
         let catalogue = expect(server.get("/products").bearer_auth(&server.admin)).await?;
@@ -59,7 +65,36 @@ impl Server {
             let stock = expect(put.json(&json!({ "on_hand": options.stock }))).await?;
             server.taken.insert(product.clone(), taken(&stock)?);
         }
+        if options.scenario.only_reads() {
+            server.place_what_is_read(options.lines).await?;
+        }
         Ok(server)
+    }
+
+    /// A full page of orders for each customer.
+    async fn place_what_is_read(&mut self, lines: usize) -> Outcome {
+        for token in &self.customers {
+            let mut id = None;
+            for _ in 0..PAGE {
+                let ids: Vec<&String> = self.products.iter().take(lines).collect();
+                let order = expect(self.post("/orders", token).json(&on_delivery(&ids))).await?;
+                id = order["id"].as_str().map(str::to_owned);
+            }
+            self.orders.push(id.ok_or("an order has no id")?);
+        }
+        Ok(())
+    }
+
+    /// Reads an order, or the latest of them.
+    async fn read(&self, scenario: Scenario, client: usize, token: &str) -> Outcome<Done> {
+        let id = self.orders.get(client).ok_or("there is no such order")?;
+        if scenario == Scenario::Get {
+            let order = expect(self.get(&format!("/orders/{id}")).bearer_auth(token)).await?;
+            return if order["id"] == **id { Ok(Done::Ordered) } else { Err("another order".into()) };
+        }
+        let page = expect(self.get(&format!("/orders?limit={PAGE}")).bearer_auth(token)).await?;
+        let count = page["items"].as_array().map_or(0, Vec::len);
+        if count == PAGE { Ok(Done::Ordered) } else { Err(format!("a page of {count}").into()) }
     }
 
     pub(crate) fn products(&self) -> usize {
@@ -69,16 +104,17 @@ impl Server {
     pub(crate) async fn order(&self, scenario: Scenario, client: usize, products: &[usize]) -> Outcome<Done> {
         let token = self.customers.get(client).ok_or("there is no such customer")?;
         let ids: Vec<&String> = products.iter().filter_map(|product| self.products.get(*product)).collect();
-        let mut order = json!({ "shipping_address": address(), "payment": { "method": "cod" } });
+        if scenario.only_reads() {
+            return self.read(scenario, client, token).await;
+        }
+        let mut order = on_delivery(&ids);
         if scenario == Scenario::Flow {
             for id in &ids {
                 let item = json!({ "product_id": id, "quantity": 1 });
                 expect(self.post("/cart/items", token).json(&item)).await?;
             }
-            order["payment"] = json!({ "method": "card", "provider": "simulated", "token": "sim_approve" });
-        } else {
-            let items = ids.iter().map(|id| json!({ "product_id": id, "quantity": 1 }));
-            order["items"] = items.collect();
+            let card = json!({ "method": "card", "provider": "simulated", "token": "sim_approve" });
+            order = json!({ "shipping_address": address(), "payment": card });
         }
         let response = self.post("/orders", token).json(&order).send().await?;
         let status = response.status();
@@ -125,6 +161,12 @@ impl Server {
     fn post(&self, path: &str, token: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.api)).bearer_auth(token)
     }
+}
+
+/// One unit of each product, paid on delivery.
+fn on_delivery(ids: &[&String]) -> Value {
+    let items: Value = ids.iter().map(|id| json!({ "product_id": id, "quantity": 1 })).collect();
+    json!({ "items": items, "shipping_address": address(), "payment": { "method": "cod" } })
 }
 
 /// The body of an answer that must be good.
