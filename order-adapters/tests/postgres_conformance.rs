@@ -1,4 +1,5 @@
-//! The published suite on PostgreSQL: as it is by default, and with statements that are not prepared and more writers.
+//! The published suite on PostgreSQL: as it is by default, with more writers, and through a pooler that gives each transaction
+//! another connection, with statements that are not prepared.
 #![cfg(feature = "postgres")]
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
@@ -8,7 +9,7 @@ use order_core::conformance::StoreHarness;
 use order_core::store::Store;
 
 mod postgres_server;
-use postgres_server::Schema;
+use postgres_server::{Schema, pooler_url};
 
 mod by_default {
     use super::*;
@@ -30,7 +31,7 @@ mod by_default {
     order_core::store_differential!(Fresh);
 }
 
-mod unprepared {
+mod pooled {
     use super::*;
 
     #[derive(Clone, Copy)]
@@ -42,7 +43,8 @@ mod unprepared {
 
         async fn fresh(&self) -> (Arc<dyn Store>, Schema) {
             let schema = Schema::new();
-            let store = schema.builder().prepared_statements(false).writers(4).open().await.unwrap();
+            let builder = schema.builder_at(&pooler_url()).prepared_statements(false).writers(4);
+            let store = builder.open().await.unwrap();
             (Arc::new(store), schema)
         }
     }

@@ -31,7 +31,15 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "DATABASE_URL",
         "sqlite:data/orders.db",
-        "sqlite:<path>, postgres://user:password@host:5432/database or memory: (nothing outlives the process)",
+        "sqlite:<path>, postgres://user:password@host:5432/database, mongodb://host-a,host-b/database?replicaSet=name \
+         or memory: (nothing outlives the process)",
+    ),
+    setting("MONGODB_URI", "none", "the database, when DATABASE_URL does not name one"),
+    setting("MONGODB_DB", "that of the address, or order_engine", "MongoDB: the name of the database"),
+    setting(
+        "MONGODB_READ_SECONDARIES",
+        "false",
+        "MongoDB: true reads lists of orders from secondaries, which may be behind",
     ),
     setting("MIGRATE", "true", "false: the schema must be up to date already (order-server migrate)"),
     setting(
@@ -40,12 +48,12 @@ pub const SETTINGS: &[Setting] = &[
         "how long the database may take before it counts as lost: 1 to 60; not for SQLite",
     ),
     setting("DATABASE_READERS", "8", "PostgreSQL: connections that read: 1 to 1000"),
-    setting("DATABASE_WRITERS", "2", "PostgreSQL: connections that write: 1 to 64; more are rarely faster"),
     setting(
-        "DATABASE_REPLICA_URL",
-        "none",
-        "PostgreSQL: a replica for lists and histories, which may be behind",
+        "DATABASE_WRITERS",
+        "the store's own",
+        "how many groups of commits are written at once: 1 to 64; more are rarely faster",
     ),
+    setting("DATABASE_REPLICA_URL", "none", "PostgreSQL: a replica for lists of orders, which may be behind"),
     setting(
         "DATABASE_SCHEMA",
         "order_engine",
@@ -109,7 +117,7 @@ pub struct Help;
 impl fmt::Display for Help {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "The order engine over HTTP, on SQLite or PostgreSQL, with a demo catalogue and simulated payments.\n\n\
+            "The order engine over HTTP, on SQLite, PostgreSQL or MongoDB, with a demo catalogue and simulated payments.\n\n\
              Usage: order-server [migrate] [--config FILE] [--check]\n\n\
              \x20 migrate        makes or updates what the database needs, and ends\n\
              \x20 --config FILE  read settings from a TOML file (or CONFIG_FILE); the environment wins over it\n\

@@ -47,6 +47,10 @@ fn every_setting_can_be_wrong() {
         ("DATABASE_URL", "sqlite::memory:"),
         ("DATABASE_URL", "orders.db"),
         ("SQLITE_SYNCHRONOUS", "off"),
+        ("DATABASE_URL", "mongodb://"),
+        ("MONGODB_URI", "postgres://db/orders"),
+        ("MONGODB_DB", "a.b"),
+        ("MONGODB_READ_SECONDARIES", "sometimes"),
         ("MIGRATE", "false"),
         ("MIGRATE", "never"),
         ("DATABASE_TIMEOUT_SECONDS", "0"),
@@ -85,7 +89,8 @@ fn every_setting_can_be_wrong() {
         assert_eq!(wrong(&[case]), [case.0], "{case:?}");
     }
     // And all of them at once: each is listed, none hides another.
-    let all: Vec<_> = cases.iter().filter(|(name, _)| *name != "ORDER_ENV").copied().collect();
+    let is_read = |name: &str| !matches!(name, "ORDER_ENV" | "MONGODB_URI");
+    let all: Vec<_> = cases.iter().filter(|(name, _)| is_read(name)).copied().collect();
     let names: std::collections::BTreeSet<_> = all.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(wrong(&all).into_iter().collect::<std::collections::BTreeSet<_>>(), names);
 }
@@ -101,6 +106,19 @@ fn a_postgres_address_is_shown_without_its_password() {
     assert!(read(&[("DATABASE_URL", url), ("MIGRATE", "false")]).is_ok());
     // A replica that nobody would read from is a mistake.
     assert_eq!(wrong(&[("DATABASE_REPLICA_URL", url)]), ["DATABASE_REPLICA_URL"]);
+}
+
+#[test]
+fn a_mongodb_address_is_shown_without_its_password() {
+    let url = "mongodb://shop:hunter2@a.example:27017,b.example/orders?replicaSet=rs";
+    let config = read(&[("DATABASE_URL", url)]).unwrap();
+    assert_eq!(config.database.to_string(), "mongodb://a.example:27017,b.example:27017/orders");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let config = read(&[("MONGODB_URI", "mongodb+srv://db.example"), ("MONGODB_DB", "tea")]).unwrap();
+    assert_eq!(config.database.to_string(), "mongodb://db.example/tea");
+    // Where both are given, as the test services do, DATABASE_URL decides.
+    let config = read(&[("DATABASE_URL", "sqlite:a/b.db"), ("MONGODB_URI", url)]).unwrap();
+    assert_eq!(config.database.to_string(), "sqlite:a/b.db");
 }
 
 #[test]

@@ -2,11 +2,14 @@
 //! `DATABASE_URL` says where the server is; `scripts/test-services` starts one.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
+mod client;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
+use client::Client;
 use order_server::{Config, Server, StartError};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -56,54 +59,6 @@ impl Place {
     async fn end(self) {
         self.sql("DROP SCHEMA IF EXISTS {schema} CASCADE; DROP SCHEMA IF EXISTS {schema}_server CASCADE")
             .await;
-    }
-}
-
-struct Client {
-    http: reqwest::Client,
-    token: String,
-}
-
-impl Client {
-    /// Registers somebody.
-    async fn register(server: &Server, email: &str) -> Self {
-        let client = Self { http: reqwest::Client::new(), token: String::new() };
-        let body = json!({ "email": email, "password": "correct horse" });
-        let (status, user) = client.post(server, "/auth/register", body).await;
-        assert_eq!(status, 201, "{user}");
-        Self { token: user["token"].as_str().unwrap().to_owned(), ..client }
-    }
-
-    async fn send(&self, server: &Server, method: Method, path: &str, body: &Value) -> (u16, Value) {
-        let mut request = self.http.request(method, format!("http://{}{path}", server.address()));
-        if !self.token.is_empty() {
-            request = request.bearer_auth(&self.token);
-        }
-        if !body.is_null() {
-            request = request.json(body);
-        }
-        let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap())
-    }
-
-    async fn post(&self, server: &Server, path: &str, body: Value) -> (u16, Value) {
-        self.send(server, Method::POST, path, &body).await
-    }
-
-    async fn order(&self, server: &Server, token: &str) -> Value {
-        let body = json!({
-            "items": [{ "product_id": "TEA-GREEN", "quantity": 2 }],
-            "shipping_address": { "line1": "1 Main St", "city": "Cork", "postal_code": "T12", "country": "IE" },
-            "payment": { "method": "card", "token": token },
-        });
-        let (status, order) = self.post(server, "/api/v1/orders", body).await;
-        assert_eq!(status, 201, "{order}");
-        order
-    }
-
-    async fn available(&self, server: &Server) -> Value {
-        let (_, products) = self.send(server, Method::GET, "/products", &Value::Null).await;
-        products["items"][0]["available"].clone()
     }
 }
 

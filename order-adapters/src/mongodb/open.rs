@@ -120,8 +120,8 @@ impl MongoBuilder {
         Self { database: Some(name.into()), ..self }
     }
 
-    /// Reads lists and histories from secondaries, while there are any. They may be behind: what was just written may not be there
-    /// yet. Everything that decisions are made from is still read from the primary.
+    /// Reads lists of orders and the journal of stock from secondaries, while there are any. They may be behind: what was just
+    /// written may not be there yet. Everything that decisions and answers are made from is still read from the primary.
     #[must_use]
     pub fn read_from_secondaries(self) -> Self {
         Self { reads_from_secondaries: true, ..self }

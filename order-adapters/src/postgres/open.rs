@@ -142,8 +142,8 @@ impl PostgresBuilder {
         Self { schema: name.into(), ..self }
     }
 
-    /// Reads lists and histories from a replica, which may be behind: what was just written may not be there yet. Everything
-    /// that decisions are made from is still read from the primary.
+    /// Reads lists of orders and the journal of stock from a replica, which may be behind: what was just written may not be there
+    /// yet. Everything that decisions and answers are made from is still read from the primary.
     #[must_use]
     pub fn replica(self, url: impl Into<String>) -> Self {
         Self { replica: Some(url.into()), ..self }

@@ -11,9 +11,18 @@ use order_core::store::StockRepository;
 
 /// Where the server is.
 pub(crate) fn url() -> String {
-    std::env::var("DATABASE_URL").unwrap_or_else(|_| {
+    named("DATABASE_URL")
+}
+
+/// Where a pooler is before it, in transaction mode.
+pub(crate) fn pooler_url() -> String {
+    named("PGBOUNCER_URL")
+}
+
+fn named(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
         unreachable!(
-            "DATABASE_URL is not set; start a server with: services=$(scripts/test-services) && export $services"
+            "{variable} is not set; start a server with: services=$(scripts/test-services) && export $services"
         )
     })
 }
@@ -34,7 +43,11 @@ impl Schema {
     }
 
     pub(crate) fn builder(&self) -> PostgresBuilder {
-        PostgresStore::builder(url()).schema(&self.name).accept_loss()
+        self.builder_at(&url())
+    }
+
+    pub(crate) fn builder_at(&self, url: &str) -> PostgresBuilder {
+        PostgresStore::builder(url).schema(&self.name).accept_loss()
     }
 
     pub(crate) async fn open(&self) -> PostgresStore {

@@ -1,6 +1,7 @@
 //! Where orders and users are kept. Each kind of database is one file here, and one arm of the function `read`.
 
 mod memory;
+mod mongodb;
 mod postgres;
 mod sqlite;
 
@@ -64,26 +65,40 @@ struct Common {
     migrates: bool,
     /// How long anything may take before the database counts as lost.
     patience: Duration,
+    /// How many write at once; as many as the store thinks best, when nobody says.
+    writers: Option<u32>,
 }
 
 /// Reads which database it is, and everything that was said about any.
 pub(crate) fn read(source: &mut Source, mode: Mode) -> Arc<dyn Database> {
+    let writers = source.text("DATABASE_WRITERS").is_some();
+    let writers = writers.then(|| source.number("DATABASE_WRITERS", 1, 1..=64));
     let patience = source.number("DATABASE_TIMEOUT_SECONDS", 5, 1..=60);
-    let common =
-        Common { migrates: source.flag("MIGRATE", true), patience: Duration::from_secs(patience.into()) };
+    let common = Common {
+        migrates: source.flag("MIGRATE", true),
+        patience: Duration::from_secs(patience.into()),
+        writers,
+    };
     let sqlite = sqlite::Options::read(source);
     let postgres = postgres::Options::read(source, &common);
+    let mongodb = mongodb::Options::read(source, &common);
     let has_replica = postgres.has_replica();
-    let url = source.text("DATABASE_URL").unwrap_or(DEFAULT_URL).to_owned();
+    let named = ["DATABASE_URL", "MONGODB_URI"].into_iter().find(|name| source.text(name).is_some());
+    let setting = named.unwrap_or("DATABASE_URL");
+    let url = source.text(setting).unwrap_or(DEFAULT_URL).to_owned();
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     let database = match scheme {
+        "mongodb" | "mongodb+srv" => mongodb.at(&url),
+        _ if setting == "MONGODB_URI" => Err("must begin with mongodb:// or mongodb+srv://"),
         "memory" => memory::at(&url),
         "sqlite" => sqlite.at(&url),
         "postgres" | "postgresql" => postgres.at(&url),
-        _ => Err("must be sqlite:<path>, postgres://user:password@host:5432/database or memory:"),
+        _ => {
+            Err("must be sqlite:<path>, postgres://user:password@host:5432/database, mongodb://… or memory:")
+        }
     };
     let database = database.unwrap_or_else(|problem| {
-        source.mistakes.add("DATABASE_URL", problem);
+        source.mistakes.add(setting, problem);
         Arc::new(memory::Memory)
     });
     if mode == Mode::Production && scheme == "memory" {

@@ -26,7 +26,6 @@ pub(super) struct Options {
     common: Common,
     schema: String,
     readers: u32,
-    writers: u32,
     prepares: bool,
     replica: Option<SecretString>,
 }
@@ -49,7 +48,6 @@ impl Options {
             common: common.clone(),
             schema,
             readers: source.number("DATABASE_READERS", 8, 1..=1_000),
-            writers: source.number("DATABASE_WRITERS", 2, 1..=64),
             prepares: source.flag("DATABASE_PREPARES", true),
             replica,
         }
@@ -98,14 +96,17 @@ impl fmt::Display for Postgres {
 
 impl Postgres {
     fn store(&self) -> PostgresBuilder {
-        let Options { common, schema, readers, writers, prepares, replica } = &self.options;
+        let Options { common, schema, readers, prepares, replica } = &self.options;
         let builder = PostgresStore::builder(self.url.expose_secret())
             .schema(schema)
             .readers(*readers)
-            .writers(*writers)
             .patience(common.patience)
             .prepared_statements(*prepares)
             .migrations(common.migrates);
+        let builder = match common.writers {
+            Some(writers) => builder.writers(writers),
+            None => builder,
+        };
         match replica {
             Some(url) => builder.replica(url.expose_secret()),
             None => builder,

@@ -14,6 +14,8 @@
 mod books;
 mod chance;
 mod load;
+#[path = "../mongodb_process/mod.rs"]
+mod mongodb_process;
 #[path = "../postgres_process/mod.rs"]
 mod postgres_process;
 mod process;
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 use books::Books;
 use chance::Chance;
 use load::{Ledger, Shop, customers, leave};
+use mongodb_process::ReplicaSet;
 use postgres_process::Postgres;
 use process::Process;
 use tempfile::TempDir;
@@ -182,6 +185,39 @@ async fn postgres() {
     println!("PostgreSQL is killed: the server worked again after {} ms at most", slowest.as_millis());
     assert!(process.is_running(), "the server has ended");
     assert!(trial.ledger.refused_for_now() > 0, "nobody has noticed that the database was away");
+    let books = Books::of(&process.config()).await;
+    trial.end(&shop, books).await;
+    process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mongodb() {
+    let mut trial = Trial::new("the primary of MongoDB is killed", 10);
+    let mut servers = ReplicaSet::start().await;
+    let mut process = Process::start(&servers.url(), trial.folder.path());
+    let shop = Arc::new(Shop::new(&process.config(), process.base()));
+    let mut slowest = Duration::ZERO;
+    for _ in 0..trial.kills {
+        let customers = customers(&shop, &trial.ledger, CUSTOMERS, &mut trial.chance);
+        trial.a_while(1_000).await;
+        let dead = servers.kill_primary().await;
+        assert_eq!(shop.status("/health").await, Some(200));
+        // The others elect a new one; the dead one rejoins them.
+        slowest = slowest.max(is_back(&shop).await);
+        servers.run(dead);
+        trial.a_while(600).await;
+        leave(&shop, customers).await;
+        servers.wait_until_whole().await;
+        is_back(&shop).await;
+        shop.reopen(process.base());
+        trial.verify(&shop).await;
+    }
+    println!(
+        "the primary of MongoDB is killed: the server worked again after {} ms at most",
+        slowest.as_millis()
+    );
+    assert!(process.is_running(), "the server has ended");
+    assert!(trial.ledger.refused_for_now() > 0, "nobody has noticed that the primary was away");
     let books = Books::of(&process.config()).await;
     trial.end(&shop, books).await;
     process.terminate();

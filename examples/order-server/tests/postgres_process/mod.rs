@@ -61,6 +61,27 @@ impl Postgres {
         postgres
     }
 
+    /// Makes one that follows another one, and starts it.
+    pub(crate) async fn replica_of(primary: &Self) -> Self {
+        let mut replica = Self::made(&[]);
+        let mut copy = replica.command("pg_basebackup");
+        copy.arg("--dbname").arg(primary.url()).args([
+            "--write-recovery-conf",
+            "--checkpoint=fast",
+            "--pgdata",
+        ]);
+        let output = copy.arg(replica.data()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        replica.run().await;
+        replica
+    }
+
+    /// Runs a shell script in its folder, as its account.
+    pub(crate) fn script(&self, script: &str) {
+        let output = self.command("/bin/sh").args(["-c", script]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// One without data.
     fn made(more: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("postgres-").tempdir().unwrap();
