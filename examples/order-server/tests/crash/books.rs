@@ -75,12 +75,9 @@ impl Books {
         check_stock(&orders, stock);
         for order in &orders {
             let history = self.store.history(order.id).await.unwrap();
-            assert_eq!(
-                &Order::fold(&history).unwrap(),
-                order,
-                "{}: its history tells otherwise",
-                order.number
-            );
+            // A server that still runs may have gone on with it meanwhile.
+            let told = history.iter().take_while(|record| record.sequence <= order.version);
+            assert_eq!(&Order::fold(told).unwrap(), order, "{}: its history tells otherwise", order.number);
         }
         let provider = SimulatedProvider::open(Some(&self.provider), Duration::ZERO).await.unwrap();
         check_money(&orders, &provider.books())
