@@ -21,11 +21,8 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// `SIMULATION_SEED` runs one world; `SIMULATION_CHECKOUTS` says how many are made in all.
-/// A world that is known to end with a defect that is not mended yet: a refunded order of it keeps a payment that may still bring
-/// money.
-const OPEN_DEFECT: u64 = 2080;
-
+/// `SIMULATION_SEED` runs one world; `SIMULATION_CHECKOUTS` says how many checkouts are made in all, and `SIMULATION_FROM` which world is
+/// the first.
 #[test]
 fn a_million_checkouts_keep_every_invariant() {
     if std::env::var("SIMULATION_SEED").is_ok() {
@@ -35,7 +32,8 @@ fn a_million_checkouts_keep_every_invariant() {
     }
     let checkouts = number("SIMULATION_CHECKOUTS", if cfg!(debug_assertions) { 20_000 } else { 1_000_000 });
     let worlds = checkouts.div_ceil(u64::from(IN_ONE_WORLD));
-    let (next, orders, crashes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let first = number("SIMULATION_FROM", 0);
+    let (next, orders, crashes) = (AtomicU64::new(first), AtomicU64::new(0), AtomicU64::new(0));
     let begun = Instant::now();
     let threads = std::thread::available_parallelism().unwrap().get();
     std::thread::scope(|scope| {
@@ -43,23 +41,20 @@ fn a_million_checkouts_keep_every_invariant() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= worlds {
+                    if seed >= first + worlds {
                         break;
                     }
                     let report = world(seed);
                     orders.fetch_add(u64::from(report.orders), Ordering::Relaxed);
                     crashes.fetch_add(u64::from(report.crashes), Ordering::Relaxed);
                     let replay = format!("replay with SIMULATION_SEED={seed}");
-                    if seed == OPEN_DEFECT {
-                        continue;
-                    }
                     assert_eq!(report.findings, Vec::<String>::new(), "{replay}");
                 }
             });
         }
     });
     println!(
-        "simulation: {} checkouts in {worlds} worlds, {} orders, {} crashes, {:.1?}",
+        "simulation: {} checkouts in {worlds} worlds from {first}, {} orders, {} crashes, {:.1?}",
         worlds * u64::from(IN_ONE_WORLD),
         orders.into_inner(),
         crashes.into_inner(),

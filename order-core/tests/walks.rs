@@ -167,6 +167,8 @@ impl World {
     fn check(&self) {
         let order = &self.order;
         assert_eq!(Order::fold(&self.history).unwrap(), *order, "the history folds to the state");
+        let is_sent_again = matches!(self.history.last().unwrap().event, OrderEvent::OperationResent { .. });
+        assert!(is_sent_again || self.is_settled(), "something follows that was not done: {order:#?}");
         assert!(order::totals_add_up(order).unwrap());
         assert!(order.refundable().unwrap().minor() >= 0);
         assert!(order.refunded().unwrap().minor() <= order.captured().unwrap().minor());
@@ -189,6 +191,14 @@ impl World {
             assert_eq!((level.reserved, level.sold), (reserved, sold), "{key:?} of {order:#?}");
             assert_eq!(level.on_hand + level.sold, ON_HAND);
         }
+    }
+
+    /// Whether everything is done that follows from what happened.
+    fn is_settled(&self) -> bool {
+        let context = Context::new(self.clock.now(), &self.ids, Actor::Engine, None);
+        let mut draft = Draft::change(self.order.clone(), &context);
+        order::settle(&mut draft, &self.policy, &context).unwrap();
+        draft.is_empty()
     }
 
     fn decide(
@@ -383,9 +393,9 @@ proptest! {
         prop_assert!(net.minor() <= order.payable().unwrap().minor(), "nothing more than what is owed is kept");
         prop_assert!(order.excess().unwrap().is_zero());
         prop_assert_eq!(order.refunding().unwrap().minor(), 0);
-        if order.status == OrderStatus::Cancelled {
-            prop_assert!(net.is_zero(), "a cancelled order keeps no money");
-            prop_assert!(!order.authorised().unwrap().is_positive(), "and sets none aside");
+        if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Refunded) {
+            prop_assert!(net.is_zero(), "an order that is over keeps no money");
+            prop_assert!(!order.has_live_money(), "and none may come for it");
         }
         prop_assert!(order.cancellation.is_none(), "a cancellation comes to its end");
         prop_assert_ne!(order.status, OrderStatus::Pending, "an unpaid order does not wait for ever");

@@ -109,11 +109,10 @@ fn is_urgent(order: &Order, operation: &Operation) -> bool {
 
 /// When a refused refund or void may be tried again.
 fn retry_at(order: &Order) -> Option<Timestamp> {
-    let is_off = order.cancellation.is_some() || order.status == OrderStatus::Cancelled;
     let voids = order
         .payments
         .iter()
-        .filter(|payment| is_off && can_void(payment))
+        .filter(|payment| order.is_called_off() && can_void(payment))
         .filter_map(|payment| again_at(payment, OperationKind::Void));
     let has_excess =
         order.cancellation.is_none() && order.excess().is_ok_and(crate::money::Money::is_positive);

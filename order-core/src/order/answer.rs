@@ -100,20 +100,10 @@ fn check_reference(payment: &Payment, operation: &Operation, answer: Answer) -> 
 pub fn is_wanted(order: &Order, operation: &Operation) -> bool {
     match operation.kind {
         OperationKind::Charge | OperationKind::Authorise => {
-            order.cancellation.is_none()
-                && match order.status {
-                    OrderStatus::Pending => {
-                        order.hold.as_ref().is_none_or(|hold| hold.status == ReservationStatus::Active)
-                    }
-                    OrderStatus::Confirmed
-                    | OrderStatus::Paid
-                    | OrderStatus::Processing
-                    | OrderStatus::Shipped
-                    | OrderStatus::Delivered => true,
-                    OrderStatus::Cancelled | OrderStatus::Refunded => false,
-                }
+            let is_held = || order.hold.as_ref().is_none_or(|hold| hold.status == ReservationStatus::Active);
+            !order.is_called_off() && (order.status != OrderStatus::Pending || is_held())
         }
-        OperationKind::Capture => order.cancellation.is_none() && order.status != OrderStatus::Cancelled,
+        OperationKind::Capture => !order.is_called_off(),
         OperationKind::Void | OperationKind::Refund => true,
     }
 }

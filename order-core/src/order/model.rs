@@ -94,6 +94,12 @@ impl Order {
         self.sellers.iter().find(|group| group.seller_id == *id)
     }
 
+    /// Whether it wants no more money: it is cancelled, or is to be, or all its money went back. What is set aside for it is given up,
+    /// and what comes nevertheless goes back.
+    pub(crate) fn is_called_off(&self) -> bool {
+        self.cancellation.is_some() || matches!(self.status, OrderStatus::Cancelled | OrderStatus::Refunded)
+    }
+
     /// Whether any unit of it has left a seller.
     pub fn is_partly_shipped(&self) -> bool {
         self.lines.iter().any(|line| line.shipped > 0)

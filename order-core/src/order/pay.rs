@@ -67,8 +67,7 @@ pub fn pay(
     context: &Context<'_>,
 ) -> Result<PaymentId> {
     let order = draft.order();
-    if order.cancellation.is_some() || matches!(order.status, OrderStatus::Cancelled | OrderStatus::Refunded)
-    {
+    if order.is_called_off() {
         return Err(order.illegal(OrderMove::Pay));
     }
     let owed = order.outstanding()?;
@@ -96,8 +95,7 @@ pub fn record_payment(
 ) -> Result<()> {
     let order = draft.order();
     let owed = order.payable()?.minus(order.captured()?)?.plus(order.refunded()?)?;
-    let is_over = matches!(order.status, OrderStatus::Cancelled | OrderStatus::Refunded);
-    if order.cancellation.is_some() || is_over || !owed.is_positive() {
+    if order.is_called_off() || !owed.is_positive() {
         return Err(order.illegal(OrderMove::Pay));
     }
     if order.has_live_money() {
@@ -142,7 +140,7 @@ pub fn capture(
 ) -> Result<()> {
     let payment = draft.order().payment(payment_id).ok_or(Error::NotFound { what: "payment" })?;
     let capturable = payment.capturable()?;
-    if !capturable.is_positive() || draft.order().cancellation.is_some() {
+    if !capturable.is_positive() || draft.order().is_called_off() {
         return Err(Error::conflict("nothing_to_capture", "nothing is set aside that can be captured"));
     }
     let amount = amount.unwrap_or(capturable);

@@ -25,9 +25,9 @@ pub fn settle(draft: &mut Draft, policy: &OrderPolicy, context: &Context<'_>) ->
     accept(draft, policy, context)?;
     call_off(draft, policy, context)?;
     finish_cancellation(draft, context)?;
-    give_up(draft, context)?;
     give_back(draft, context)?;
     follow_refunds(draft, context)?;
+    give_up(draft, context)?;
     follow_lines(draft, context)?;
     follow_sellers(draft, context)?;
     finding::follow(draft, context)
@@ -165,10 +165,10 @@ fn is_refused(operation: &Operation) -> bool {
     failed && operation.origin.is_engine()
 }
 
-/// An order that is cancelled, or is to be, gives up what is set aside for it.
+/// An order that wants no more money gives up what is set aside for it, and what its customer could still pay.
 fn give_up(draft: &mut Draft, context: &Context<'_>) -> Result<()> {
     let order = draft.order();
-    if order.cancellation.is_none() && order.status != OrderStatus::Cancelled {
+    if !order.is_called_off() {
         return Ok(());
     }
     let now = context.now;

@@ -10,7 +10,7 @@ use order_core::id::{OperationId, SeededIds};
 use order_core::memory::SimulatedGateway;
 use order_core::money::Money;
 use order_core::order::{
-    Actor, Context, Draft, Order, OrderPaymentStatus, OrderPolicy, OrderStatus, Tender, answer,
+    Actor, Context, Draft, Order, OrderPaymentStatus, OrderPolicy, OrderStatus, Tender, Units, answer,
 };
 use order_core::payment::{Answer, Decline, OperationStatus, PaymentStatus};
 use order_core::service::{CancelOrder, PlaceOrder, RefundTarget};
@@ -86,6 +86,35 @@ async fn an_order_is_refunded_when_its_money_went_back() {
     shop.wait(Duration::hours(1)).await;
     let order = shop.order(&order).await;
     assert_eq!((order.status, shop.taken()), (OrderStatus::Refunded, (1_230, 1_230)), "it was tried again");
+}
+
+#[tokio::test]
+async fn a_refunded_order_gives_up_what_could_still_be_taken_for_it() {
+    for rest in ["set aside", "to be confirmed"] {
+        let shop = Shop::with(2, 0).await;
+        let payments = shop.engine.payments();
+        // One unit of two is paid, and the money for the other is on its way when that one is cancelled.
+        let order = if rest == "set aside" {
+            let command = wish(&[("tea", 2)], set_aside("sim_approve"));
+            let order = shop.engine.orders().place(command, &customer("ann")).await.unwrap().value;
+            payments.capture(order.payments[0].id, Some(eur(1_230)), None, &staff()).await.unwrap().value
+        } else {
+            let half = |token| Tender { amount: Some(eur(1_230)), ..card(token) };
+            let command = wish(&[("tea", 2)], half("sim_approve"));
+            let order = shop.engine.orders().place(command, &customer("ann")).await.unwrap().value;
+            payments.pay(order.id, half("sim_action"), &customer("ann")).await.unwrap().value
+        };
+        let items = vec![Units { line_id: order.lines[0].id, quantity: 1 }];
+        let cancel = CancelOrder { reason: None, items };
+        let order = shop.engine.orders().cancel(order.id, cancel, &staff()).await.unwrap().value;
+        assert_eq!((order.status, order.has_live_money()), (OrderStatus::Paid, true), "{rest}");
+        let order = payments.refund(RefundTarget::Order(order.id), None, None, &staff()).await.unwrap().value;
+        assert_eq!((order.status, order.has_live_money()), (OrderStatus::Refunded, false), "{rest}");
+        let last = order.payments.last().unwrap();
+        assert!(last.is_voided(), "{rest}: {last:?}");
+        assert!(!shop.provider.complete(last.id, true), "{rest}: the customer can't pay any more");
+        assert_eq!(shop.taken(), (1_230, 1_230), "{rest}");
+    }
 }
 
 #[tokio::test]
