@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::provider::{ProviderHarness, StandIn};
-use super::scenario::{Step, Story};
+use super::scenario::{Ends, Step, Story};
 use crate::conformance::faults::{FaultPlan, FaultPublisher, FaultStore};
 use crate::conformance::invariants::{Evidence, check};
 use crate::conformance::sample::shelf;
@@ -149,7 +149,7 @@ impl<'a> Stage<'a> {
                     Err(_) if caller == Caller::GivesUp => return,
                     Err(error) if tries == MAX_TRIES => {
                         // Where it matters who comes first, somebody may come too late.
-                        if story.has_one_end {
+                        if story.ends != Ends::Raced {
                             self.trouble.push(format!("{step:?} is not answered: {error:?}"));
                         }
                         return;
