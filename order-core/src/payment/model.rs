@@ -96,7 +96,10 @@ impl fmt::Debug for ProviderToken {
 }
 
 /// What the customer must do before a payment goes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// It is for the customer alone, who is given all of it: whoever has it may act in their place. So `Debug` shows neither the secret
+/// nor what a page is asked with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PaymentAction {
@@ -110,6 +113,19 @@ pub enum PaymentAction {
         /// The secret.
         secret: String,
     },
+}
+
+impl fmt::Debug for PaymentAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redirect { url } => {
+                let page = url.split(['?', '#']).next().unwrap_or_default();
+                let rest = if page.len() < url.len() { "…" } else { "" };
+                write!(f, "Redirect({page}{rest})")
+            }
+            Self::ClientSecret { .. } => f.write_str("ClientSecret(…)"),
+        }
+    }
 }
 
 /// How far a payment has come. Read off its operations by [`Payment::status`].
@@ -299,5 +315,31 @@ impl Payment {
     /// [`MoneyError`] when what is stored mixes currencies.
     pub fn refundable(&self) -> Result<Money, MoneyError> {
         self.captured.minus(self.refunded)?.minus(self.pending(OperationKind::Refund)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_the_customer_may_know_is_told_to_them_and_not_to_a_log() {
+        let redirect = |url: &str| PaymentAction::Redirect { url: url.to_owned() };
+        let cases = [
+            (PaymentAction::ClientSecret { secret: "pi_1_secret_2".to_owned() }, "ClientSecret(…)"),
+            (redirect("https://bank.example/3ds?secret=2"), "Redirect(https://bank.example/3ds…)"),
+            (redirect("https://bank.example/3ds#secret"), "Redirect(https://bank.example/3ds…)"),
+            (redirect("https://bank.example/3ds"), "Redirect(https://bank.example/3ds)"),
+        ];
+        for (action, shown) in cases {
+            assert_eq!(format!("{action:?}"), shown);
+            let answer = crate::payment::Answer::ActionRequired { action: action.clone(), reference: None };
+            assert!(format!("{answer:?}").contains(shown));
+            let told = serde_json::to_string(&action).unwrap();
+            assert!(told.contains("secret") || !shown.contains('…'), "{told}");
+            assert_eq!(serde_json::from_str::<PaymentAction>(&told).unwrap(), action);
+        }
+        let token = ProviderToken::new("tok_visa").unwrap();
+        assert_eq!(format!("{token:?}"), "ProviderToken(…)");
     }
 }
