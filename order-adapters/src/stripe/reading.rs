@@ -56,7 +56,7 @@ fn capture(intent: &Intent, instruction: &Instruction) -> Reading {
     let answer = match intent.status.as_str() {
         "requires_capture" => return Reading::Ready,
         "succeeded" => match intent.metadata.get(CAPTURED_BY) {
-            Some(key) if *key == instruction.key.to_string() => succeeded(intent, intent.amount_received),
+            Some(key) if *key == instruction.key.to_string() => captured(intent),
             Some(_) | None => refused("already_captured", "the authorisation was captured before"),
         },
         "canceled" => refused("already_voided", "the authorisation was given up, or has run out"),
@@ -66,7 +66,18 @@ fn capture(intent: &Intent, instruction: &Instruction) -> Reading {
     Reading::Answer(answer)
 }
 
-/// Stripe releases what a capture leaves over, so that after a capture of a part there is nothing left to give up.
+/// Stripe releases what a capture leaves over.
+fn captured(intent: &Intent) -> Answer {
+    match money(intent.amount_received, &intent.currency) {
+        Some(amount) if intent.amount_received < intent.amount => {
+            Answer::FinalCapture { amount, reference: reference(&intent.id) }
+        }
+        Some(amount) => Answer::Succeeded { amount, reference: reference(&intent.id) },
+        None => Answer::Unknown,
+    }
+}
+
+/// What a capture has left over is released already, so that after a capture of a part there is nothing left to give up.
 fn void(intent: &Intent) -> Reading {
     let left = intent.amount.saturating_sub(intent.amount_received);
     match intent.status.as_str() {

@@ -44,6 +44,7 @@ fn word(reading: Reading) -> String {
         Reading::Ready => "ready".to_owned(),
         Reading::Open(decline) => format!("open: {}", decline.code),
         Reading::Answer(Answer::Succeeded { amount, .. }) => format!("succeeded {amount}"),
+        Reading::Answer(Answer::FinalCapture { amount, .. }) => format!("the last, {amount}"),
         Reading::Answer(Answer::Declined(decline)) => format!("declined: {}", decline.code),
         Reading::Answer(Answer::ActionRequired { action: PaymentAction::Redirect { url }, .. }) => url,
         Reading::Answer(Answer::ActionRequired { .. }) => "secret".to_owned(),
@@ -57,6 +58,7 @@ fn every_status_of_an_intent_has_its_meaning() {
     let declined = json!({ "last_payment_error": { "type": "card_error", "code": "card_declined", "decline_code": "lost_card" } });
     let taken = json!({ "amount_received": 1230 });
     let part = json!({ "amount_received": 1000, "metadata": { "captured_by": KEY } });
+    let whole = json!({ "amount_received": 1230, "metadata": { "captured_by": KEY } });
     let others = json!({ "amount_received": 1000, "metadata": { "captured_by": OTHER } });
     let held = json!({ "amount_capturable": 1230 });
     let page = json!({ "next_action": { "type": "redirect_to_url", "redirect_to_url": { "url": "https://bank", "return_url": "https://shop" } } });
@@ -78,7 +80,8 @@ fn every_status_of_an_intent_has_its_meaning() {
         ("authorise", "succeeded", &part, "succeeded 12.30 EUR"),
         ("authorise", "canceled", &none, "declined: canceled"),
         ("capture", "requires_capture", &held, "ready"),
-        ("capture", "succeeded", &part, "succeeded 10.00 EUR"),
+        ("capture", "succeeded", &part, "the last, 10.00 EUR"),
+        ("capture", "succeeded", &whole, "succeeded 12.30 EUR"),
         ("capture", "succeeded", &others, "declined: already_captured"),
         ("capture", "succeeded", &taken, "declined: already_captured"),
         ("capture", "canceled", &none, "declined: already_voided"),

@@ -19,6 +19,8 @@ use crate::payment::{Answer, Operation, OperationKind, Payment, PaymentMethod, P
 /// * `Absent` is only answered to a question, and means that the provider has not heard of the key so far.
 /// * `Approved` is only answered to a question, and means that the customer has agreed, and that nothing moves until the same
 ///   instruction is executed again. The engine does so, if the operation is still wanted.
+/// * `FinalCapture` is only answered to a capture, and means that the rest of what was set aside is released with it. A provider whose
+///   authorisations are captured once, and that answers `Succeeded`, leaves the engine believing in the rest until its books are read.
 /// * An amount that the provider can't be told exactly is declined before anything is sent; it is never rounded.
 /// * An amount in an answer is what the provider says, and no copy of the instruction's: the engine compares them.
 #[async_trait]

@@ -184,6 +184,7 @@ mod tests {
         match answer {
             Ok(Answer::Declined(decline)) => &decline.code,
             Ok(Answer::Succeeded { .. }) => "succeeded",
+            Ok(Answer::FinalCapture { .. }) => "the last capture",
             Ok(Answer::ActionRequired { .. }) => "action",
             Ok(Answer::Unknown) => "unknown",
             Ok(Answer::Approved) => "approved",

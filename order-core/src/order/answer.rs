@@ -2,7 +2,7 @@ use crate::error::{Error, Result};
 use crate::id::OperationId;
 use crate::inventory::ReservationStatus;
 use crate::money::Money;
-use crate::order::{Context, Draft, Order, OrderEvent, OrderPolicy, OrderStatus, settle};
+use crate::order::{Context, Draft, Order, OrderEvent, OrderPolicy, OrderStatus, observe, settle};
 use crate::payment::{
     Answer, Decline, OPERATION_TABLE, Operation, OperationFact, OperationKind, OperationStatus, Payment,
 };
@@ -12,7 +12,8 @@ use crate::payment::{
 /// The same answer twice, or an older one after a newer, changes nothing. A success whose amount is not the one that was asked for
 /// is not believed: it stays unknown, with a finding. Where the provider has not heard of the operation, or waits for us
 /// after the customer has agreed, and the operation is still wanted,
-/// it is claimed to be sent again with the same key.
+/// it is claimed to be sent again with the same key. What a capture that was the last has released is noted as the provider's books
+/// would tell it, whatever amount it spoke of.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the order has no such operation.
@@ -25,7 +26,8 @@ pub fn answer(
 ) -> Result<()> {
     let order = draft.order();
     let (payment, operation) = order.operation(operation_id).ok_or(Error::NotFound { what: "operation" })?;
-    let now = context.now;
+    let (now, payment_id) = (context.now, payment.id);
+    let (answer, releases) = without_release(operation, answer);
     let (answer, claimed) = check_amount(operation, check_reference(payment, operation, answer));
     let finding = claimed.map(|_| "amount_mismatch".to_owned());
     if OPERATION_TABLE.next(operation.status, answer.fact()).is_none() {
@@ -44,7 +46,7 @@ pub fn answer(
     }
     let again = now + Operation::ask_after(operation.tries);
     let look_at = match answer {
-        Answer::Succeeded { .. } | Answer::Declined(_) => None,
+        Answer::Succeeded { .. } | Answer::FinalCapture { .. } | Answer::Declined(_) => None,
         Answer::Unknown | Answer::Approved | Answer::Absent
             if operation.status == OperationStatus::Lapsed =>
         {
@@ -56,6 +58,9 @@ pub fn answer(
     };
     draft
         .record(OrderEvent::OperationAnswered { operation_id, answer, look_at, finding, claimed }, context)?;
+    if releases {
+        observe::note_release(draft, payment_id, context)?;
+    }
     settle(draft, policy, context)
 }
 
@@ -65,9 +70,20 @@ fn waits_for_us(operation: &Operation, answer: &Answer) -> bool {
     match answer {
         Answer::Approved => true,
         Answer::Absent => operation.status != OperationStatus::AwaitingCustomer,
-        Answer::Succeeded { .. } | Answer::ActionRequired { .. } | Answer::Declined(_) | Answer::Unknown => {
-            false
-        }
+        Answer::Succeeded { .. }
+        | Answer::FinalCapture { .. }
+        | Answer::ActionRequired { .. }
+        | Answer::Declined(_)
+        | Answer::Unknown => false,
+    }
+}
+
+/// A capture that was the last is a success, and a release of the rest. Tells whether it was one.
+fn without_release(operation: &Operation, answer: Answer) -> (Answer, bool) {
+    if let Answer::FinalCapture { amount, reference } = answer {
+        (Answer::Succeeded { amount, reference }, operation.kind == OperationKind::Capture)
+    } else {
+        (answer, false)
     }
 }
 

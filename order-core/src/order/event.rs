@@ -171,7 +171,7 @@ impl OrderEvent {
             Self::OperationStarted { .. } => "payment.operation_started",
             Self::OperationResent { .. } => "payment.operation_resent",
             Self::OperationAnswered { answer, .. } => match answer {
-                Answer::Succeeded { .. } => "payment.operation_succeeded",
+                Answer::Succeeded { .. } | Answer::FinalCapture { .. } => "payment.operation_succeeded",
                 Answer::ActionRequired { .. } => "payment.action_required",
                 Answer::Declined(_) => "payment.operation_declined",
                 Answer::Unknown => "payment.operation_unknown",

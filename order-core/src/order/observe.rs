@@ -44,6 +44,17 @@ pub fn observe(
     }
 }
 
+/// Notes that what was not captured of a payment is not set aside any more, as if the provider's books had told it.
+pub(crate) fn note_release(draft: &mut Draft, payment_id: PaymentId, context: &Context<'_>) -> Result<()> {
+    let payment = draft.order().payment(payment_id).ok_or(Error::NotFound { what: "payment" })?;
+    let mut report = PaymentReport::new(payment.amount.currency());
+    report.released = Some(Release::Voided);
+    if payment.reported.as_deref() == Some(&payment.joined(&report)) {
+        return Ok(());
+    }
+    draft.record(OrderEvent::PaymentReported { payment_id, report: Box::new(report) }, context)
+}
+
 /// Whether a report says something that is not known yet. That it is newer counts when it is one for what it does *not* say.
 fn is_news(order: &Order, payment: &Payment, report: &PaymentReport) -> Result<bool> {
     let joined = payment.joined(report);
@@ -66,7 +77,7 @@ fn says_more(said: &Answer, status: OperationStatus) -> bool {
         Answer::ActionRequired { .. } => status != OperationStatus::AwaitingCustomer,
         Answer::Approved => status == OperationStatus::AwaitingCustomer,
         Answer::Declined(_) => true,
-        Answer::Succeeded { .. } | Answer::Unknown | Answer::Absent => false,
+        Answer::Succeeded { .. } | Answer::FinalCapture { .. } | Answer::Unknown | Answer::Absent => false,
     }
 }
 

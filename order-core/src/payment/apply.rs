@@ -39,7 +39,7 @@ impl Payment {
         operation.settled_at = (!operation.is_live()).then_some(at);
         let kind = operation.kind;
         match answer {
-            Answer::Succeeded { amount, reference } => {
+            Answer::Succeeded { amount, reference } | Answer::FinalCapture { amount, reference } => {
                 operation.amount = *amount;
                 operation.reference.clone_from(reference);
                 operation.decline = None;
@@ -133,7 +133,7 @@ impl Answer {
     /// What the answer is in the [`OPERATION_TABLE`].
     pub fn fact(&self) -> OperationFact {
         match self {
-            Self::Succeeded { .. } => OperationFact::Succeed,
+            Self::Succeeded { .. } | Self::FinalCapture { .. } => OperationFact::Succeed,
             Self::ActionRequired { .. } => OperationFact::AskCustomer,
             Self::Declined(_) => OperationFact::Decline,
             Self::Unknown => OperationFact::Lose,

@@ -128,6 +128,15 @@ pub enum Answer {
         /// The provider's object.
         reference: Option<ProviderReference>,
     },
+    /// A capture is done, and with it the authorisation is over: what is set aside beyond it is not set aside any more. Only answered
+    /// to a capture, by providers that let one authorisation be captured once. In an order's history it stands as a success, and the
+    /// release beside it.
+    FinalCapture {
+        /// How much was captured.
+        amount: Money,
+        /// The provider's object.
+        reference: Option<ProviderReference>,
+    },
     /// The customer must act.
     ActionRequired {
         /// What they must do.

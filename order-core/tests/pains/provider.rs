@@ -1,8 +1,13 @@
 //! What providers do of their own accord, and what becomes of it.
 
-use order_core::gateway::PaymentGateway as _;
+use std::sync::Arc;
+
+use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
+use order_core::memory::SimulatedGateway;
 use order_core::order::{FindingKind, MoneyGone, Order, OrderPolicy, OrderStatus, Resolution};
-use order_core::payment::{Operation, OperationKind, OperationStatus, Origin, PaymentStatus};
+use order_core::payment::{
+    Answer, Decline, Operation, OperationKind, OperationStatus, Origin, PaymentStatus,
+};
 use order_core::service::{CancelOrder, RefundTarget};
 use order_core::time::Duration;
 
@@ -145,8 +150,7 @@ async fn another_amount_is_never_paid_and_is_booked_when_a_person_says_so() {
 
 #[tokio::test]
 async fn an_outcome_that_stays_unknown_is_for_a_person() {
-    let shop =
-        Shop::built(1, 0, |builder| builder.payment_gateway(simulated(), std::sync::Arc::new(Mute))).await;
+    let shop = Shop::built(1, 0, |builder| builder.payment_gateway(simulated(), Arc::new(Mute))).await;
     let order = shop.buy("ann", &[("tea", 1)], "sim_approve").await.unwrap();
     shop.wait(Operation::WATCH - Duration::hours(1)).await;
     assert!(kinds(&shop.order(&order).await).is_empty());
@@ -166,20 +170,87 @@ async fn an_outcome_that_stays_unknown_is_for_a_person() {
 struct Mute;
 
 #[async_trait::async_trait]
-impl order_core::gateway::PaymentGateway for Mute {
-    async fn execute(
-        &self,
-        _: &order_core::gateway::Instruction,
-    ) -> Result<order_core::payment::Answer, order_core::gateway::GatewayError> {
-        Err(order_core::gateway::GatewayError::unknown("mute"))
+impl PaymentGateway for Mute {
+    async fn execute(&self, _: &Instruction) -> Result<Answer, GatewayError> {
+        Err(GatewayError::unknown("mute"))
     }
 
-    async fn ask(
-        &self,
-        instruction: &order_core::gateway::Instruction,
-    ) -> Result<order_core::payment::Answer, order_core::gateway::GatewayError> {
+    async fn ask(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
         self.execute(instruction).await
     }
+}
+
+/// A provider that lets an authorisation be captured once: what the capture leaves over is released.
+#[derive(Debug)]
+struct Once(Arc<SimulatedGateway>);
+
+#[async_trait::async_trait]
+impl PaymentGateway for Once {
+    async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        let mut answer = self.0.execute(instruction).await?;
+        if let Answer::Succeeded { amount, reference } = &answer
+            && instruction.kind == OperationKind::Capture
+        {
+            self.0.void_by_hand(instruction.payment_id);
+            answer = Answer::FinalCapture { amount: *amount, reference: reference.clone() };
+        }
+        Ok(answer)
+    }
+
+    async fn ask(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        self.0.ask(instruction).await
+    }
+}
+
+#[tokio::test]
+async fn what_the_last_capture_leaves_over_is_not_believed_in() {
+    let provider: Arc<SimulatedGateway> = Arc::default();
+    let once = Arc::new(Once(provider.clone()));
+    let books = provider.clone();
+    let shop = Shop::built(1, 0, |builder| {
+        builder.payment_gateway(simulated(), once).provider_books(simulated(), books)
+    })
+    .await;
+    let order = authorised(&shop).await;
+    let (payments, id) = (shop.engine.payments(), order.payments[0].id);
+    let order = payments.capture(id, Some(eur(1_000)), None, &staff()).await.unwrap().value;
+    assert_eq!((order.status, order.has_live_money()), (OrderStatus::Confirmed, false));
+    assert_eq!((order.captured().unwrap(), order.outstanding().unwrap()), (eur(1_000), eur(230)));
+    assert_eq!(kinds(&order), [FindingKind::MoneyGone]);
+    let calls = provider.calls();
+    let more = payments.capture(id, None, None, &staff()).await.unwrap_err();
+    assert_eq!((more.code(), provider.calls()), ("nothing_to_capture", calls), "nobody is asked");
+    let order = look(&shop, &order).await;
+    let moved = order.payments[0].operations.iter().filter(|moved| moved.kind == OperationKind::Void).count();
+    assert_eq!((moved, order.outstanding().unwrap()), (1, eur(230)), "the books say the same");
+    let paid = payments.pay(order.id, card("sim_approve"), &customer("ann")).await.unwrap().value;
+    assert_eq!(
+        (paid.status, paid.captured().unwrap(), kinds(&paid).len()),
+        (OrderStatus::Paid, eur(1_230), 0)
+    );
+}
+
+/// Two captures are under way when the first is answered that it was the last: the other one's money is gone as soon as it is refused.
+#[tokio::test]
+async fn the_last_of_two_captures_releases_what_the_other_one_asked_for() {
+    let shop = Shop::with(1, 0).await;
+    let order = authorised(&shop).await;
+    let (ids, policy) = (order_core::id::SeededIds::new(9), OrderPolicy::default());
+    let context = order_core::order::Context::new(shop.now(), &ids, order_core::order::Actor::Engine, None);
+    let mut draft = order_core::order::Draft::change(order.clone(), &context);
+    for _ in 0..2 {
+        let half = Some(eur(615));
+        order_core::order::capture(&mut draft, order.payments[0].id, half, None, &policy, &context).unwrap();
+    }
+    let begun: Vec<_> = draft.order().payments[0].operations.iter().rev().take(2).map(|it| it.id).collect();
+    let last = Answer::FinalCapture { amount: eur(615), reference: None };
+    let refused = Answer::Declined(Decline::new("already_captured", "it was captured before"));
+    for (id, said) in [(begun[0], last.clone()), (begun[0], last), (begun[1], refused)] {
+        order_core::order::answer(&mut draft, id, said, &policy, &context).unwrap();
+    }
+    let order = draft.order();
+    assert_eq!((order.captured().unwrap(), order.authorised().unwrap()), (eur(615), eur(0)));
+    assert_eq!(order.outstanding().unwrap(), eur(615));
 }
 
 #[tokio::test]
@@ -216,9 +287,9 @@ async fn money_that_is_captured_by_hand_for_a_cancelled_order_goes_back() {
     let order = shop.engine.orders().cancel(order.id, CancelOrder::default(), &staff()).await.unwrap().value;
     assert_eq!(order.status, OrderStatus::Cancelled);
     // The provider had taken the void for lost, and the customer has approved after all.
-    let late = order_core::memory::SimulatedGateway::default();
+    let late = SimulatedGateway::default();
     let (payment, first) = (&order.payments[0], &order.payments[0].operations[0]);
-    let mut call = order_core::gateway::Instruction::new(&order, payment, first);
+    let mut call = Instruction::new(&order, payment, first);
     call.token = None;
     late.execute(&call).await.unwrap();
     let asked = order_core::gateway::PaymentRef::new(&order, payment);
