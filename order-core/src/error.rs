@@ -294,6 +294,9 @@ pub enum Error {
     /// A service behind a port did not do its work.
     #[error("a service failed")]
     Gateway(#[from] crate::gateway::GatewayError),
+    /// A webhook is not believed. Nothing was kept.
+    #[error(transparent)]
+    Rejected(#[from] crate::gateway::Rejected),
     /// A computation left its bounds.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -320,6 +323,7 @@ impl Error {
             | Self::Conflict { .. }
             | Self::InFlight => ErrorKind::Conflict,
             Self::Stale { .. } => ErrorKind::Stale,
+            Self::Rejected(rejected) => rejected_kind(rejected),
             Self::OutcomeUnknown | Self::Contended | Self::Gateway(_) => ErrorKind::Unavailable,
             Self::Store(error) => match error.retry() {
                 Retry::Later | Retry::AfterReload => ErrorKind::Unavailable,
@@ -355,12 +359,13 @@ impl Error {
                 | ErrorKind::Internal => "internal",
             },
             Self::Gateway(_) => "service_unavailable",
+            Self::Rejected(rejected) => rejected.code(),
             Self::Money(_) => "amount",
             Self::Internal(_) => "internal",
         }
     }
 
-    /// Its text and that of everything it came from: for the log, never for a caller.
+    /// Its text and that of everything it came from: for the log and the staff, never for a caller.
     pub fn with_sources(&self) -> String {
         let sources = std::iter::successors(Some(self as &dyn std::error::Error), |&error| error.source());
         sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -375,5 +380,17 @@ impl Error {
                 Retry::Never
             }
         }
+    }
+}
+
+fn rejected_kind(rejected: &crate::gateway::Rejected) -> ErrorKind {
+    use crate::gateway::Rejected;
+    match rejected {
+        Rejected::Unavailable(_) => ErrorKind::Unavailable,
+        Rejected::Unsigned
+        | Rejected::WrongSignature
+        | Rejected::OutsideWindow
+        | Rejected::Unreadable
+        | Rejected::TooLarge => ErrorKind::Invalid,
     }
 }

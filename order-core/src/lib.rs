@@ -65,6 +65,7 @@
 //! | [`StockLevel`](inventory::StockLevel) | units of one product at one location: on hand, reserved, sold |
 //! | [`Reservation`](inventory::Reservation) | units held for a while; it ends once |
 //! | [`SellerGroup`](fulfilment::SellerGroup) | one seller's part of an order |
+//! | [`InboxEntry`](inbox::InboxEntry) | what a payment provider told of its own accord, and what has become of it |
 //! | [`WriteSet`](store::WriteSet) | everything one use case changes, committed whole or not at all |
 //! | [`Request`](service::Request) | who asks, what they saw, and the key that makes it repeatable |
 //!
@@ -97,6 +98,7 @@ pub mod error;
 pub mod fulfilment;
 pub mod gateway;
 pub mod id;
+pub mod inbox;
 pub mod inventory;
 pub mod machine;
 #[cfg(feature = "memory")]

@@ -44,6 +44,9 @@
 //! * What creates or moves money takes an `Idempotency-Key`. A repeated request waits for the first one, and is answered as it was.
 //! * `X-Request-Id` is taken from the caller or made, is in the log's span, in the answer and in the history of what was changed.
 //!
+//! * Webhooks of payment providers (`/webhooks/{provider}`) need no credentials: their signatures are checked. Each is stored before it
+//!   is answered.
+//!
 //! What it does not do: rate limits, CORS, TLS and compression are middleware of the host.
 
 mod address;
@@ -64,6 +67,7 @@ mod params;
 mod payments;
 mod problem;
 mod stock;
+mod webhooks;
 
 pub use api::{Api, ApiBuilder, router};
 pub use auth::{AuthError, Authenticator, Caller, JwtAuthenticator, Person, Role, ServiceKeys};

@@ -1,6 +1,7 @@
 //! The names of statuses on the wire. They are read off the engine's tables, so that the two can't differ.
 
 use order_core::fulfilment::FulfilmentStatus;
+use order_core::inbox::InboxStatus;
 use order_core::inventory::ReservationStatus;
 use order_core::machine::Names;
 use order_core::order::OrderStatus;
@@ -52,6 +53,8 @@ names! {
     FulfilmentStatusName(FulfilmentStatus) = "FulfilmentStatus";
     /// The status of a reservation.
     ReservationStatusName(ReservationStatus) = "ReservationStatus";
+    /// What has become of a webhook.
+    InboxStatusName(InboxStatus) = "WebhookStatus";
     /// The status of one call to a provider.
     OperationStatusName(OperationStatus) = "OperationStatus";
 }
@@ -87,6 +90,8 @@ schemas! {
     ResolutionName = Resolution { Dismiss, AcceptProvider }
     /// Whose doing an operation is: ours, somebody's at the provider, or that of time.
     OriginName = Origin { Engine, Provider, Expiry }
+    /// What a webhook is about.
+    NoticeKindName = WebhookKind { Payment, Refund, Dispute, Unknown }
     /// How far a dispute is.
     DisputeStatusName = DisputeStatus { Open, Won, Lost }
     /// Whether a payment is captured at once or by a later command.

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::problem::{self, Problem, ProblemBody};
-use crate::{cart, findings, inventory, operations, orders, payments, stock};
+use crate::{cart, findings, inventory, operations, orders, payments, stock, webhooks};
 
 /// The document, as it is served.
 #[derive(Debug, Clone)]
@@ -37,6 +37,7 @@ fn resources() -> OpenApiRouter<Api> {
         .merge(findings::routes())
         .merge(stock::routes())
         .merge(inventory::routes())
+        .merge(webhooks::routes())
         .routes(routes!(openapi))
         .routes(routes!(docs))
 }
@@ -102,6 +103,7 @@ fn frame(api: &Api) -> utoipa::openapi::OpenApi {
                 ("orders", "What was ordered, and what becomes of it."),
                 ("payments", "The money for it."),
                 ("inventory", "What is there, and what is held."),
+                ("webhooks", "What payment providers tell of their own accord."),
                 ("admin", "For the staff."),
                 ("operations", "Whether it runs."),
                 ("documentation", "What you are reading."),

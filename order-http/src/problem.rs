@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use order_core::error::{FieldError, PriceChange, Shortage};
+use order_core::gateway::Rejected;
 use order_core::machine::Names as _;
 use order_core::money::Money;
 use order_core::order::OrderStatus;
@@ -270,6 +271,12 @@ impl Problem {
 }
 
 fn status_of(error: &Error) -> StatusCode {
+    if let Error::Rejected(rejected) = error
+        && error.kind() == ErrorKind::Invalid
+    {
+        let is_large = matches!(rejected, Rejected::TooLarge);
+        return if is_large { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+    }
     match error.kind() {
         ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,

@@ -22,6 +22,7 @@ const HOUSEKEEPING: u32 = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
     Advance,
+    Attend,
     ExpireReservations,
     CleanCarts,
     Forget,
@@ -29,12 +30,19 @@ enum Pass {
 }
 
 impl Pass {
-    const ALL: [Self; 5] =
-        [Self::Advance, Self::ExpireReservations, Self::CleanCarts, Self::Forget, Self::Relay];
+    const ALL: [Self; 6] = [
+        Self::Advance,
+        Self::Attend,
+        Self::ExpireReservations,
+        Self::CleanCarts,
+        Self::Forget,
+        Self::Relay,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Advance => "advance",
+            Self::Attend => "attend",
             Self::ExpireReservations => "expire_reservations",
             Self::CleanCarts => "clean_carts",
             Self::Forget => "forget",
@@ -44,7 +52,7 @@ impl Pass {
 
     fn pause(self, pause: Duration) -> Duration {
         match self {
-            Self::Advance | Self::ExpireReservations | Self::Relay => pause,
+            Self::Advance | Self::Attend | Self::ExpireReservations | Self::Relay => pause,
             Self::CleanCarts | Self::Forget => pause.saturating_mul(HOUSEKEEPING),
         }
     }
@@ -54,6 +62,7 @@ impl Pass {
         let passes = engine.passes();
         let report = match self {
             Self::Advance => passes.advance(LIMIT).await?,
+            Self::Attend => passes.attend(LIMIT).await?,
             Self::ExpireReservations => passes.expire_reservations(LIMIT).await?,
             Self::CleanCarts => passes.clean_carts(LIMIT).await?,
             Self::Relay => passes.relay(&LogPublisher, LIMIT).await?,

@@ -21,6 +21,8 @@ pub(super) const STOCK: &str = "stock";
 pub(super) const STOCK_RECORDS: &str = "stock_records";
 /// The levels of which records wait to be delivered.
 pub(super) const STOCK_OUTBOX: &str = "stock_outbox";
+/// What payment providers tell of their own accord.
+pub(super) const INBOX: &str = "inbox";
 pub(super) const RESERVATIONS: &str = "reservations";
 pub(super) const IDEMPOTENCY: &str = "idempotency";
 /// The write-sets that were applied.

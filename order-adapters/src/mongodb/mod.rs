@@ -39,6 +39,7 @@
 mod carts;
 mod documents;
 mod idempotency;
+mod inbox;
 mod inventory;
 mod journal;
 mod link;

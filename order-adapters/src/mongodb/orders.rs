@@ -1,7 +1,7 @@
 use ::mongodb::bson::doc;
 use async_trait::async_trait;
 use order_core::StoreError;
-use order_core::id::{OrderId, OrderNumber, PaymentId};
+use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
 use order_core::order::{EventRecord, Order};
 use order_core::store::{Cursor, OrderFilter, OrderRepository, Page, PageRequest};
 use order_core::time::Timestamp;
@@ -23,6 +23,15 @@ impl OrderRepository for MongoStore {
 
     async fn find_order_by_payment(&self, id: PaymentId) -> Result<Option<Order>, StoreError> {
         self.one_order("payments.id", &id.to_string()).await
+    }
+
+    async fn find_order_by_reference(
+        &self,
+        provider: &ProviderId,
+        reference: &ProviderReference,
+    ) -> Result<Option<Order>, StoreError> {
+        let found = self.all("find an order", by_reference(provider, reference)).await?;
+        found.into_iter().next().map(|order| body(ORDERS, order)).transpose()
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
@@ -52,6 +61,17 @@ impl MongoStore {
         let found = self.one("find an order", ORDERS, doc! { field: value }).await?;
         found.map(|order| body(ORDERS, order)).transpose()
     }
+}
+
+/// The newest order with a payment that its provider calls so.
+pub(super) fn by_reference(provider: &ProviderId, reference: &ProviderReference) -> Question {
+    let both = doc! { "provider": provider.as_str(), "reference": reference.as_str() };
+    // The first condition finds the index.
+    let filter = doc! { "payments.reference": reference.as_str(), "payments": { "$elemMatch": both } };
+    Question::new(ORDERS, filter)
+        .fields(doc! { "body": 1 })
+        .walks("orders_by_reference", doc! { "_id": -1 })
+        .limit(1)
 }
 
 /// Orders that somebody has to look at, the longest due first.

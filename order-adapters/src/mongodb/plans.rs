@@ -1,14 +1,15 @@
 //! Every question that may meet a large collection walks an index, in the order in which the answer comes.
 
 use ::mongodb::bson::{Document, doc};
-use order_core::id::{CustomerId, IdSource as _, OrderId, ProductId, SeededIds, SellerId};
+use order_core::id::{CustomerId, IdSource as _, OrderId, ProductId, ProviderId, SeededIds, SellerId};
+use order_core::inbox::InboxStatus;
 use order_core::order::OrderStatus;
-use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder, StockCursor};
+use order_core::store::{Cursor, InboxCursor, OrderFilter, PageRequest, SortOrder, StockCursor};
 use order_core::time::Timestamp;
 
 use super::documents::{IDEMPOTENCY, WRITE_SETS};
 use super::list::{Question, list};
-use super::{MongoStore, carts, inventory, journal, old, orders, outbox};
+use super::{MongoStore, carts, inbox, inventory, journal, old, orders, outbox};
 
 fn id() -> OrderId {
     OrderId::from_uuid(SeededIds::new(1).next(Timestamp::UNIX_EPOCH))
@@ -53,9 +54,19 @@ fn passes() -> Vec<(Question, &'static str)> {
     let [tea, _] = &products;
     // Second 1, record 5, location "a".
     let behind: StockCursor = format!("{:016x}{:016x}61", 1_000, 5).parse().unwrap();
+    let provider = ProviderId::new("stripe").unwrap();
+    // Second 1, provider "x", event "y".
+    let notice: InboxCursor = format!("{:016x}017879", 1_000).parse().unwrap();
     vec![
         (orders::due(now, 9), "orders_due"),
         (orders::history(id()), "_id_"),
+        (orders::by_reference(&provider, &"pi_1".parse().unwrap()), "orders_by_reference"),
+        (inbox::due(now, 9), "inbox_due"),
+        (inbox::settled(now, 9), "inbox_settled"),
+        (inbox::page(None, None, 9), "inbox_by_receipt"),
+        (inbox::page(None, Some(&notice), 9), "inbox_by_receipt"),
+        (inbox::page(Some(InboxStatus::Parked), None, 9), "inbox_by_status"),
+        (inbox::page(Some(InboxStatus::Parked), Some(&notice), 9), "inbox_by_status"),
         (carts::expired(now, 9), "carts_expiring"),
         (inventory::expired(now, &[], 9), "reservations_expiring"),
         (inventory::expired(now, &products, 9), "reservations_expiring"),

@@ -6,6 +6,7 @@ use ::mongodb::Database;
 use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::error::Error;
 use order_core::cart::CartStatus;
+use order_core::inbox::InboxStatus;
 use order_core::inventory::{MAX_UNITS, ReservationStatus};
 use order_core::machine::Names;
 use order_core::order::OrderStatus;
@@ -13,12 +14,12 @@ use order_core::store::{IdempotencyRecord, WRITE_SET_MEMORY};
 
 use super::OpenError;
 use super::documents::{
-    CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, STOCK, STOCK_OUTBOX, STOCK_RECORDS, WRITE_SETS,
+    CARTS, EVENTS, IDEMPOTENCY, INBOX, ORDERS, RESERVATIONS, STOCK, STOCK_OUTBOX, STOCK_RECORDS, WRITE_SETS,
 };
 use super::values::{DUPLICATE_KEY, code};
 
 /// The version of the schema that this library makes. It grows with every change of it.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Where the version is written.
 const SCHEMA: &str = "schema";
@@ -26,7 +27,7 @@ const SCHEMA: &str = "schema";
 /// A collection, what its documents must be, and its indexes.
 type Collection = (&'static str, Document, Vec<Document>);
 
-fn collections() -> [Collection; 9] {
+fn collections() -> [Collection; 10] {
     [
         (ORDERS, order(), order_indexes()),
         (EVENTS, event(), Vec::new()),
@@ -34,6 +35,7 @@ fn collections() -> [Collection; 9] {
         (STOCK, stock(), stock_indexes()),
         (STOCK_RECORDS, record(), record_indexes()),
         (STOCK_OUTBOX, waiting(), waiting_indexes()),
+        (INBOX, notice(), inbox_indexes()),
         (RESERVATIONS, reservation(), reservation_indexes()),
         (IDEMPOTENCY, request(), idempotency_indexes()),
         (WRITE_SETS, write_set(), write_set_indexes()),
@@ -120,6 +122,10 @@ fn order_indexes() -> Vec<Document> {
         unique("orders_number", doc! { "number": 1 }),
         of(unique("orders_cart", doc! { "cart_id": 1 }), doc! { "cart_id": { "$exists": true } }),
         index("orders_by_payment", doc! { "payments.id": 1 }),
+        of(
+            index("orders_by_reference", doc! { "payments.reference": 1, "_id": 1 }),
+            doc! { "payments.reference": { "$exists": true } },
+        ),
         index("orders_by_customer", doc! { "customer_id": 1, "_id": 1 }),
         index("orders_by_seller", doc! { "sellers": 1, "_id": 1 }),
         index("orders_by_status", doc! { "status": 1, "_id": 1 }),
@@ -157,6 +163,16 @@ fn waiting_indexes() -> Vec<Document> {
         of(index("stock_outbox_free", oldest()), doc! { "state": "free" }),
         of(index("stock_outbox_busy", doc! { "at": 1, "_id": 1, "busy_until": 1 }), doc! { "state": "busy" }),
         of(index("stock_outbox_failing", oldest()), doc! { "attempts": { "$gt": 0 } }),
+    ]
+}
+
+fn inbox_indexes() -> Vec<Document> {
+    let exists = |field: &str| doc! { field: { "$exists": true } };
+    vec![
+        of(index("inbox_due", doc! { "due_at": 1, "_id": 1 }), exists("due_at")),
+        of(index("inbox_settled", doc! { "settled_at": 1, "_id": 1 }), exists("settled_at")),
+        index("inbox_by_receipt", doc! { "received_at": 1, "_id": 1 }),
+        index("inbox_by_status", doc! { "status": 1, "received_at": 1, "_id": 1 }),
     ]
 }
 
@@ -314,6 +330,28 @@ fn waiting() -> Document {
     });
     let in_step = doc! { "$lte": ["$head", "$last"] };
     doc! { "$jsonSchema": schema, "$expr": { "$and": [in_step, in_order(["product_id", "location"])] } }
+}
+
+fn notice() -> Document {
+    let mut schema = fields(doc! {
+        "_id": exactly(doc! { "provider": text(), "event_id": text() }), "status": one_of::<InboxStatus>(),
+        "received_at": date(), "changed_at": date(), "attempts": counter(), "body": object(),
+    });
+    let optional = doc! { "due_at": date(), "settled_at": date(), "reason": text(), "order_id": text() };
+    if let Ok(properties) = schema.get_document_mut("properties") {
+        properties.extend(optional);
+    }
+    let open: Vec<Bson> = InboxStatus::ALL
+        .iter()
+        .filter(|status| status.is_open())
+        .map(|status| Bson::from(status.name()))
+        .collect();
+    let is_open = doc! { "$in": ["$status", open] };
+    let has = |field: &str| doc! { "$eq": [{ "$type": field }, "date"] };
+    let open_is_due = doc! { "$eq": [&is_open, has("$due_at")] };
+    let settled_is_not = doc! { "$ne": [is_open, has("$settled_at")] };
+    let in_order = in_order(["provider", "event_id"]);
+    doc! { "$jsonSchema": schema, "$expr": { "$and": [open_is_due, settled_is_not, in_order] } }
 }
 
 fn reservation() -> Document {

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use order_core::StoreError;
-use order_core::id::{OrderId, OrderNumber, PaymentId};
+use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
 use order_core::order::{EventRecord, Order};
 use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
 use order_core::time::Timestamp;
@@ -38,6 +38,19 @@ impl OrderRepository for PostgresStore {
             "SELECT body FROM {schema}.orders WHERE id = (SELECT order_id FROM {schema}.payments WHERE id = $1)",
         ));
         self.one_order(query.bind(id.uuid())).await
+    }
+
+    async fn find_order_by_reference(
+        &self,
+        provider: &ProviderId,
+        reference: &ProviderReference,
+    ) -> Result<Option<Order>, StoreError> {
+        let query = sqlx::query(self.sql(
+            "SELECT body FROM {schema}.orders WHERE id = (
+                 SELECT order_id FROM {schema}.payments WHERE provider_reference = $1 AND provider = $2
+                 ORDER BY order_id DESC LIMIT 1)",
+        ));
+        self.one_order(query.bind(reference.as_str()).bind(provider.as_str())).await
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {

@@ -29,6 +29,7 @@ mod carts;
 mod commit;
 mod guards;
 mod idempotency;
+mod inbox;
 mod inventory;
 mod journal;
 mod list;

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use order_core::StoreError;
-use order_core::id::{OrderId, OrderNumber, PaymentId};
+use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
 use order_core::order::{EventRecord, Order};
 use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
 use order_core::time::Timestamp;
@@ -8,6 +8,11 @@ use order_core::time::Timestamp;
 use super::list::list;
 use super::values::{blob, body, uuid};
 use super::{Query, SqliteStore};
+
+/// The newest order with a payment that its provider calls so.
+pub(super) const BY_REFERENCE: &str = "
+    SELECT body FROM orders WHERE id = (
+        SELECT order_id FROM payments WHERE provider_reference = ? AND provider = ? ORDER BY order_id DESC LIMIT 1)";
 
 impl SqliteStore {
     async fn one_order(&self, query: Query<'_>) -> Result<Option<Order>, StoreError> {
@@ -29,6 +34,15 @@ impl OrderRepository for SqliteStore {
         let query =
             sqlx::query("SELECT body FROM orders WHERE id = (SELECT order_id FROM payments WHERE id = ?)");
         self.one_order(query.bind(blob(id.uuid()))).await
+    }
+
+    async fn find_order_by_reference(
+        &self,
+        provider: &ProviderId,
+        reference: &ProviderReference,
+    ) -> Result<Option<Order>, StoreError> {
+        let query = sqlx::query(BY_REFERENCE).bind(reference.as_str()).bind(provider.as_str());
+        self.one_order(query).await
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {

@@ -8,9 +8,10 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::SqliteStore;
 use super::commit::PROGRAM;
-use super::journal;
 use super::list::list;
+use super::orders::BY_REFERENCE;
 use super::outbox::{CLAIM, MESSAGES};
+use super::{inbox, journal};
 
 async fn plan(store: &SqliteStore, sql: &str) -> String {
     let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
@@ -78,6 +79,14 @@ async fn writes_find_their_rows_by_key() {
             journal::MESSAGES,
             "SEARCH r USING PRIMARY KEY (product_id=? AND location=? AND sequence>? AND sequence<?)",
         ),
+        (inbox::PAGE, "SEARCH inbox USING INDEX inbox_by_receipt ((received_at,provider,event_id)<(?,?,?))"),
+        (
+            inbox::PAGE_OF_STATUS,
+            "SEARCH inbox USING INDEX inbox_by_status (status=? AND (received_at,provider,event_id)<(?,?,?))",
+        ),
+        (inbox::CLAIM, "inbox_due (due_at>? AND due_at<?)"),
+        (inbox::FORGET, "inbox_settled (changed_at<?)"),
+        (BY_REFERENCE, "SEARCH payments USING INDEX payments_by_reference (provider_reference=?)"),
         (CLAIM, "SEARCH outbox USING PRIMARY KEY (order_id=?)"),
         (CLAIM, "SCAN outbox USING INDEX outbox_free"),
         (CLAIM, "outbox_busy (busy_until>? AND busy_until<?)"),

@@ -10,9 +10,10 @@ use super::OpenError;
 const MIGRATIONS_TABLE: &str = "order_engine_migrations";
 
 /// Every migration, in order. A published one never changes.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "order engine", include_str!("migrations/0001_order_engine.sql")),
     (2, "stock journal", include_str!("migrations/0002_stock_journal.sql")),
+    (3, "inbox", include_str!("migrations/0003_inbox.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::address::Address;
 use crate::cart::{Cart, CartItem, CartOwner};
 use crate::error::Result;
+use crate::gateway::{Notice, NoticeKind};
 use crate::id::{
     CartId, CustomerId, GuestToken, IdempotencyKey, LineId, LocationId, OrderNumber, ProductId, ProviderId,
     ReservationId, SeededIds, SellerId, WriteSetId,
 };
+use crate::inbox::InboxEntry;
 use crate::inventory::{Reservation, ReservationLine, StockChange, StockEntry, StockEvent, StockKey};
 use crate::money::{Currency, Money};
 use crate::order::{Actor, Contact, Context, Draft, NewLine, NewOrder, Order, OrderPolicy, Tender, answer};
@@ -263,6 +265,13 @@ impl Sampler {
         let mut set = self.set();
         set.reservations.push(ReservationPut { is_new, reservation: reservation.clone() });
         set
+    }
+
+    /// A provider's event that has just come in, and that anybody may attend to.
+    pub fn incoming(&self, provider: &str, event: &str) -> InboxEntry {
+        let (provider, now) = (ProviderId::new(provider).unwrap(), self.now());
+        let notice = Notice::new(provider, event, NoticeKind::Payment, "payment.changed", now);
+        InboxEntry::received(notice, now, now)
     }
 
     /// An idempotency record without an answer.

@@ -30,6 +30,7 @@ macro_rules! __store_cases {
             carts::unchanged_cart_is_guarded
             orders::order_is_kept_through_its_life
             orders::absent_orders_are_not_found
+            orders::order_is_found_by_its_payments_name
             orders::order_version_is_guarded
             orders::event_is_written_once
             orders::order_number_is_unique
@@ -56,6 +57,16 @@ macro_rules! __store_cases {
             stock_outbox::undelivered_record_holds_up_its_level
             stock_outbox::long_journal_is_claimed_in_parts
             stock_outbox::no_record_is_lost
+            inbox::notice_is_kept
+            inbox::one_receipt_of_an_event_is_new
+            inbox::notice_claims_hold_until_they_end
+            inbox::notice_claims_are_not_shared
+            inbox::parked_notice_comes_again
+            inbox::settled_notice_stays_settled
+            inbox::retried_notice_is_due_at_once
+            inbox::inbox_pages_are_exact
+            inbox::settled_notices_are_forgotten
+            inbox::hardest_notices_are_kept
             reservations::reservation_is_kept
             reservations::reservation_ends_once
             reservations::expired_reservations_are_found
@@ -103,6 +114,14 @@ macro_rules! __store_cases {
             extremes::longest_names
             extremes::fullest_shelf
             extremes::every_millisecond
+            webhooks::confirmed_payment_makes_the_order_paid
+            webhooks::any_order_and_repetition_ends_the_same
+            webhooks::early_webhook_is_parked_and_attended_to_later
+            webhooks::unknown_webhooks_change_nothing
+            webhooks::received_webhook_survives_its_receiver
+            webhooks::unreachable_provider_parks_its_webhooks
+            webhooks::two_instances_attend_at_once
+            webhooks::forged_webhooks_are_refused
             upkeep::write_set_is_applied_once
             upkeep::refused_write_set_is_not_remembered
             upkeep::empty_write_set_is_applied

@@ -113,6 +113,20 @@ pub trait NoticeReader: fmt::Debug + Send + Sync {
     async fn read(&self, delivery: &Delivery<'_>) -> Result<Notice, Rejected>;
 }
 
+impl Rejected {
+    /// A stable code for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unsigned => "webhook_unsigned",
+            Self::WrongSignature => "webhook_wrong_signature",
+            Self::OutsideWindow => "webhook_outside_window",
+            Self::Unreadable => "webhook_unreadable",
+            Self::TooLarge => "body_too_large",
+            Self::Unavailable(_) => "service_unavailable",
+        }
+    }
+}
+
 /// Why a webhook is not believed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -129,6 +143,9 @@ pub enum Rejected {
     /// It is signed, and not what the provider documents.
     #[error("the webhook can't be read")]
     Unreadable,
+    /// Its body is larger than any that a provider documents.
+    #[error("the webhook's body is too large")]
+    TooLarge,
     /// What the check needs (a certificate, the provider itself) can't be had now. The provider should send it again.
     #[error("the webhook can't be checked now")]
     Unavailable(

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::lock;
 use super::provider::{Provider, SimulatedAccount};
+use super::webhooks::{DISPUTE, PAYMENT, REFUND};
 use crate::gateway::{BooksPage, BooksWindow, GatewayError, PaymentRef, ProviderBooks};
 use crate::id::{OperationId, PaymentId, ProviderReference};
 use crate::memory::SimulatedGateway;
@@ -23,12 +24,14 @@ impl SimulatedGateway {
         let number = provider.next_number();
         let account = provider.account_mut(payment_id)?;
         let reference = ProviderReference::new(format!("sim_re_by_hand_{number}")).ok()?;
-        account.give_back(reference.clone(), None, amount).ok()?.then_some(reference)
+        account.give_back(reference.clone(), None, amount).ok()?.then_some(())?;
+        provider.tell_by_hand(REFUND, payment_id);
+        Some(reference)
     }
 
     /// Somebody captures in the dashboard what was set aside.
     pub fn capture_by_hand(&self, payment_id: PaymentId, amount: Money) -> bool {
-        self.change(payment_id, |account| {
+        self.change(PAYMENT, payment_id, |account| {
             let can = amount.is_positive() && amount.minor() <= account.open().ok()?.minor();
             account.captured = account.captured.plus(amount).ok().filter(|_| can)?;
             Some(())
@@ -37,17 +40,17 @@ impl SimulatedGateway {
 
     /// Somebody gives up in the dashboard what was set aside and not captured.
     pub fn void_by_hand(&self, payment_id: PaymentId) -> bool {
-        self.change(payment_id, |account| account.release(Release::Voided))
+        self.change(PAYMENT, payment_id, |account| account.release(Release::Voided))
     }
 
     /// The time of an authorisation is over: what was not captured is not set aside any more.
     pub fn expire_authorisation(&self, payment_id: PaymentId) -> bool {
-        self.change(payment_id, |account| account.release(Release::Expired))
+        self.change(PAYMENT, payment_id, |account| account.release(Release::Expired))
     }
 
     /// A refund that had succeeded fails: its money is back.
     pub fn fail_refund(&self, payment_id: PaymentId, reference: &ProviderReference) -> bool {
-        self.change(payment_id, |account| {
+        self.change(REFUND, payment_id, |account| {
             let refund = account.refunds.iter_mut().find(|refund| refund.reference == *reference)?;
             if refund.status == RefundStatus::Failed {
                 return None;
@@ -73,12 +76,13 @@ impl SimulatedGateway {
             opened_at: None,
             changed_at: None,
         });
+        provider.tell_by_hand(DISPUTE, payment_id);
         Some(reference)
     }
 
     /// The bank decides a dispute.
     pub fn close_dispute(&self, payment_id: PaymentId, reference: &ProviderReference, is_won: bool) -> bool {
-        self.change(payment_id, |account| {
+        self.change(DISPUTE, payment_id, |account| {
             let mut disputes = account.disputes.iter_mut();
             let dispute = disputes
                 .find(|dispute| dispute.reference == *reference && dispute.status == DisputeStatus::Open)?;
@@ -94,10 +98,16 @@ impl SimulatedGateway {
 
     fn change(
         &self,
+        event_type: &'static str,
         payment_id: PaymentId,
         change: impl FnOnce(&mut SimulatedAccount) -> Option<()>,
     ) -> bool {
-        lock(&self.provider).account_mut(payment_id).and_then(change).is_some()
+        let mut provider = lock(&self.provider);
+        let is_done = provider.account_mut(payment_id).and_then(change).is_some();
+        if is_done {
+            provider.tell_by_hand(event_type, payment_id);
+        }
+        is_done
     }
 }
 

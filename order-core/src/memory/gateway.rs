@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::lock;
 use super::provider::{Provider, SimulatedAccount, action, declined};
+use super::webhooks::SimulatedWebhooks;
 use crate::gateway::{GatewayError, Instruction, PaymentGateway};
 use crate::id::PaymentId;
 use crate::money::Money;
@@ -31,6 +32,7 @@ use crate::payment::{Answer, OperationKind};
 #[derive(Debug, Default)]
 pub struct SimulatedGateway {
     pub(super) provider: Mutex<Provider>,
+    pub(super) webhooks: Option<SimulatedWebhooks>,
 }
 
 /// What a token makes the provider do.

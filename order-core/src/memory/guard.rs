@@ -57,12 +57,20 @@ pub enum Guard {
     StockClaim,
     /// Every record of a journal is handed to its outbox.
     StockOutbox,
+    /// A provider's event is kept once.
+    Notice,
+    /// What is claimed from the inbox is nobody else's.
+    NoticeClaim,
+    /// What can't be attended to yet is tried again.
+    Parked,
+    /// What somebody was done with stays so.
+    Settled,
 }
 
 impl Guard {
     /// Every guard.
     #[cfg(feature = "conformance")]
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Once,
         Self::Whole,
         Self::Serial,
@@ -85,6 +93,10 @@ impl Guard {
         Self::Alert,
         Self::StockClaim,
         Self::StockOutbox,
+        Self::Notice,
+        Self::NoticeClaim,
+        Self::Parked,
+        Self::Settled,
     ];
 }
 

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::dashboard;
+use super::webhooks::Happenings;
 use crate::gateway::Instruction;
 use crate::id::{OperationId, OrderId, PaymentId, ProviderReference};
 use crate::money::{Currency, Money, MoneyError};
@@ -102,6 +103,8 @@ pub(super) struct Provider {
     lost: HashSet<OperationId>,
     refused_refunds: HashSet<PaymentId>,
     numbers: u64,
+    /// What it has to tell, if it tells anything.
+    pub(super) happenings: Option<Happenings>,
 }
 
 impl Provider {
@@ -188,6 +191,7 @@ impl Provider {
         }
         self.operations
             .insert(instruction.key, Known { instruction: instruction.clone(), answer, undecided });
+        self.tell_of(instruction);
     }
 
     /// Moves the money, if the rules allow it.
@@ -271,6 +275,8 @@ impl Provider {
         let waits = matches!(known.answer, Answer::ActionRequired { .. } | Answer::Approved);
         if waits {
             known.answer = declined("voided");
+            let instruction = known.instruction.clone();
+            self.tell_of(&instruction);
         }
         waits
     }

@@ -9,7 +9,9 @@ use super::outbox::MAX_CLAIMED;
 use super::state::State;
 use crate::cart::{Cart, CartOwner};
 use crate::error::StoreError;
-use crate::id::{CartId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ReservationId};
+use crate::id::{
+    CartId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId, ProviderReference, ReservationId,
+};
 use crate::inventory::Reservation;
 use crate::order::{EventRecord, Order};
 use crate::store::{
@@ -57,6 +59,19 @@ impl OrderRepository for MemoryStore {
 
     async fn find_order_by_payment(&self, id: PaymentId) -> Result<Option<Order>, StoreError> {
         let order = self.read(|state| state.orders.get(state.orders_of_payments.get(&id)?).cloned());
+        Ok(order.map(Arc::unwrap_or_clone))
+    }
+
+    async fn find_order_by_reference(
+        &self,
+        provider: &ProviderId,
+        reference: &ProviderReference,
+    ) -> Result<Option<Order>, StoreError> {
+        let order = self.read(|state| {
+            let named = state.orders_of_references.get(reference)?.iter();
+            let (_, id) = named.filter(|(of, _)| of == provider).next_back()?;
+            state.orders.get(id).cloned()
+        });
         Ok(order.map(Arc::unwrap_or_clone))
     }
 

@@ -2,10 +2,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::guard::Guard;
+use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::cart::{Cart, CartOwner, CartStatus};
 use crate::id::{
-    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ReservationId, WriteSetId,
+    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId, ProviderReference,
+    ReservationId, WriteSetId,
 };
 use crate::inventory::{Reservation, ReservationStatus, StockKey, StockLevel, StockRecord};
 use crate::order::{EventRecord, Order};
@@ -25,6 +27,7 @@ pub(super) struct State {
     pub(super) numbers: HashMap<OrderNumber, OrderId>,
     pub(super) orders_of_carts: HashMap<CartId, OrderId>,
     pub(super) orders_of_payments: HashMap<PaymentId, OrderId>,
+    pub(super) orders_of_references: HashMap<ProviderReference, BTreeSet<(ProviderId, OrderId)>>,
     pub(super) orders_of_customers: HashMap<CustomerId, BTreeSet<OrderId>>,
     pub(super) due: BTreeSet<(Timestamp, OrderId)>,
     pub(super) histories: HashMap<OrderId, Vec<EventRecord>>,
@@ -33,6 +36,7 @@ pub(super) struct State {
     pub(super) journals: HashMap<StockKey, Vec<StockRecord>>,
     pub(super) journal_places: HashMap<ProductId, BTreeSet<StockCursor>>,
     pub(super) stock_outbox: Outbox<StockKey>,
+    pub(super) inbox: Inbox,
     pub(super) reservations: HashMap<ReservationId, Reservation>,
     pub(super) reservation_expiry: BTreeSet<(Timestamp, ReservationId)>,
     pub(super) product_expiry: HashMap<ProductId, BTreeSet<(Timestamp, ReservationId)>>,
@@ -138,14 +142,36 @@ impl State {
                 self.orders_of_carts.insert(cart, order.id);
             }
         }
-        if old.is_none_or(|old| old.number != order.number) {
+        if old.as_ref().is_none_or(|old| old.number != order.number) {
             self.numbers.insert(order.number.clone(), order.id);
         }
         for payment in &order.payments {
             self.orders_of_payments.insert(payment.id, order.id);
         }
+        self.put_references(old.as_deref(), order);
         if let Some(due) = order.due_at().filter(|_| order.version < 5 || self.checks(Guard::Due)) {
             self.due.insert((due, order.id));
+        }
+    }
+
+    /// What providers call an order's payments. Few change.
+    fn put_references(&mut self, old: Option<&Order>, order: &Order) {
+        let names = |order: &Order| -> BTreeSet<(ProviderReference, ProviderId)> {
+            let named = |payment: &crate::payment::Payment| Some((payment.reference.clone()?, payment.provider.clone()));
+            order.payments.iter().filter_map(named).collect()
+        };
+        let (before, after) = (old.map(names).unwrap_or_default(), names(order));
+        for (reference, provider) in before.difference(&after) {
+            if let Some(orders) = self.orders_of_references.get_mut(reference) {
+                orders.remove(&(provider.clone(), order.id));
+                if orders.is_empty() {
+                    self.orders_of_references.remove(reference);
+                }
+            }
+        }
+        for (reference, provider) in after.difference(&before) {
+            let orders = self.orders_of_references.entry(reference.clone()).or_default();
+            orders.insert((provider.clone(), order.id));
         }
     }
 

@@ -19,6 +19,14 @@ enum Fact {
     Time,
 }
 
+/// What came of asking a provider's books.
+pub(crate) enum Observed {
+    /// They have never heard of the payment.
+    Nothing(Order),
+    /// What they say is taken in.
+    Report(Order),
+}
+
 impl Parts {
     /// Does what has to be done about an order until there is nothing left, and answers the request that is still open. The
     /// order is given back as it was answered.
@@ -144,8 +152,14 @@ impl Parts {
         Err(Error::Contended)
     }
 
-    /// Asks a provider's books about a payment, takes in what they say, and does what follows from it.
-    pub(crate) async fn observe(&self, order: Order, id: PaymentId) -> Result<Order> {
+    /// Asks a provider's books about a payment, takes in what they say, and does what follows from it. Where they have never heard of
+    /// it there is nothing to take in, and the order is given back as it was.
+    pub(crate) async fn observe(
+        &self,
+        order: Order,
+        id: PaymentId,
+        correlation: Option<&str>,
+    ) -> Result<Observed> {
         let payment = order.payment(id).ok_or(Error::NotFound { what: "payment" })?;
         let Some(books) = self.books.get(&payment.provider) else {
             let problem = format!("there are no books of {}", payment.provider);
@@ -153,10 +167,10 @@ impl Parts {
         };
         let asked_at = self.now();
         let Some(mut report) = books.report(&PaymentRef::new(&order, payment)).await? else {
-            return Ok(order);
+            return Ok(Observed::Nothing(order));
         };
         report.as_of = Some(asked_at);
-        self.take_report(order, id, report).await
+        self.take_report(order, id, report, correlation).await.map(Observed::Report)
     }
 
     /// Takes in what a provider's books say about a payment, and does what follows from it.
@@ -165,11 +179,12 @@ impl Parts {
         order: Order,
         id: PaymentId,
         report: PaymentReport,
+        correlation: Option<&str>,
     ) -> Result<Order> {
         let mut drive = Drive::default();
         let fact = Fact::Report(id, Box::new(report));
-        let order = self.take_in(order, &fact, &mut drive, &mut None, None).await?;
-        Box::pin(self.drive(order, drive, None, None)).await
+        let order = self.take_in(order, &fact, &mut drive, &mut None, correlation).await?;
+        Box::pin(self.drive(order, drive, None, correlation)).await
     }
 
     /// Takes the hold from an order whose time is over, without driving it further.

@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use crate::error::{Error, Invalid, Result};
 use crate::gateway::{
-    Catalogue, Customers, Hook, PaymentGateway, Product, ProviderBooks, Step, VouchedCustomers,
+    Catalogue, Customers, Hook, NoticeReader, PaymentGateway, Product, ProviderBooks, Step, VouchedCustomers,
 };
 use crate::id::{IdSource, LocationId, ProductId, ProviderId, SystemIds};
 use crate::order::{Actor, Context, Draft, NumberStrategy, Order, OrderPolicy, RandomNumbers};
 use crate::pricing::Pricing;
 use crate::service::setbacks::Setbacks;
-use crate::service::{Carts, Inventory, Orders, Passes, Payments, Request};
+use crate::service::{Carts, Inventory, Orders, Passes, Payments, Request, Webhooks};
 use crate::store::{CommitOutcome, Refusal, Store, WriteSet};
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -30,6 +30,7 @@ pub(crate) struct Parts {
     pub(crate) customers: Arc<dyn Customers>,
     pub(crate) gateways: HashMap<ProviderId, Arc<dyn PaymentGateway>>,
     pub(crate) books: HashMap<ProviderId, Arc<dyn ProviderBooks>>,
+    pub(crate) readers: HashMap<ProviderId, Arc<dyn NoticeReader>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) pricing: Pricing,
@@ -49,6 +50,7 @@ impl Engine {
             customers: Arc::new(VouchedCustomers),
             gateways: HashMap::new(),
             books: HashMap::new(),
+            readers: HashMap::new(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             pricing: Pricing::default(),
@@ -72,6 +74,11 @@ impl Engine {
     /// Payments.
     pub fn payments(&self) -> Payments<'_> {
         Payments { parts: &self.parts }
+    }
+
+    /// What payment providers tell of their own accord.
+    pub fn webhooks(&self) -> Webhooks<'_> {
+        Webhooks { parts: &self.parts }
     }
 
     /// Stock and reservations.
@@ -108,6 +115,7 @@ pub struct EngineBuilder {
     customers: Arc<dyn Customers>,
     gateways: HashMap<ProviderId, Arc<dyn PaymentGateway>>,
     books: HashMap<ProviderId, Arc<dyn ProviderBooks>>,
+    readers: HashMap<ProviderId, Arc<dyn NoticeReader>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     pricing: Pricing,
@@ -143,6 +151,15 @@ impl EngineBuilder {
     #[must_use]
     pub fn provider_books(mut self, provider: ProviderId, books: Arc<dyn ProviderBooks>) -> Self {
         self.books.insert(provider, books);
+        self
+    }
+
+    /// Adds who reads a provider's webhooks, under its name, so that [`webhooks`](Engine::webhooks) take them in. The provider's
+    /// [gateway](Self::payment_gateway) or its [books](Self::provider_books) must be there too, as somebody has to be asked what is
+    /// true.
+    #[must_use]
+    pub fn notice_reader(mut self, provider: ProviderId, reader: Arc<dyn NoticeReader>) -> Self {
+        self.readers.insert(provider, reader);
         self
     }
 
@@ -203,12 +220,18 @@ impl EngineBuilder {
         let missing = || Invalid::field("/catalogue", "required", "an engine needs a catalogue");
         let main =
             || LocationId::new("main").map_err(|_| Invalid::field("/location", "required", "is required"));
+        let is_known = |id: &&ProviderId| self.gateways.contains_key(*id) || self.books.contains_key(*id);
+        if let Some(provider) = self.readers.keys().find(|id| !is_known(id)) {
+            let problem = format!("webhooks of {provider} are read, but it has neither a gateway nor books");
+            return Err(Invalid::field("/notice_reader", "required", problem));
+        }
         let parts = Parts {
             store: self.store,
             catalogue: self.catalogue.ok_or_else(missing)?,
             customers: self.customers,
             gateways: self.gateways,
             books: self.books,
+            readers: self.readers,
             clock: self.clock,
             ids: self.ids,
             pricing: self.pricing,

@@ -2,7 +2,7 @@
 //!
 //! An [`Engine`] joins a store, the gateways and the policies of a host. It is cheap to clone, and holds nothing that
 //! would be missed: any number of them may work on one store. What it does is grouped by noun: [`carts`](Engine::carts), [`orders`](Engine::orders),
-//! [`payments`](Engine::payments), [`inventory`](Engine::inventory), and the [`passes`](Engine::passes) a host runs in the
+//! [`payments`](Engine::payments), [`webhooks`](Engine::webhooks), [`inventory`](Engine::inventory), and the [`passes`](Engine::passes) a host runs in the
 //! background.
 //!
 //! Every command comes with a [`Request`]: who asks, which version they saw, and the idempotency key that makes it repeatable.
@@ -19,6 +19,7 @@ mod place;
 mod request;
 mod setbacks;
 mod stock;
+mod webhooks;
 
 pub use carts::{AddItem, Carts, QuoteRequest};
 pub use engine::{Engine, EngineBuilder};
@@ -29,3 +30,4 @@ pub use payments::{Payments, RefundTarget};
 pub use place::{OrderItem, PlaceOrder};
 pub use request::{Done, Idempotency, Request};
 pub use setbacks::Setback;
+pub use webhooks::{NoticeReceipt, Webhooks};

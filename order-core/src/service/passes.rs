@@ -7,11 +7,15 @@ use crate::checkout::{Drive, next_step};
 use crate::error::{Error, Result, StoreError};
 use crate::gateway::EventPublisher;
 use crate::id::{OrderId, ProductId, WriteSetId};
+use crate::inbox::InboxEntry;
 use crate::inventory::{Reservation, ReservationMove};
 use crate::outbox;
 use crate::service::engine::Parts;
 use crate::service::setbacks::Setback;
 use crate::store::{IdempotencyRecord, WRITE_SET_MEMORY, WriteSet};
+
+/// How many notices one instance claims at a time: few, so that a slow provider does not let their claims run out, and others get some.
+const CLAIMED_NOTICES: u32 = 10;
 
 /// What one pass did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -129,14 +133,45 @@ impl Passes<'_> {
         (waiting, wanted)
     }
 
-    /// Forgets write-set ids and idempotency keys that are too old to come again. Returns how many.
+    /// Attends to what providers have told and nobody has attended to: notices that were kept by somebody who died, or that had to
+    /// wait. At most `limit`. What still can't be attended to waits again, longer each time; [`Webhooks::list`] tells why.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the store can't be reached.
+    ///
+    /// [`Webhooks::list`]: crate::service::Webhooks::list
+    pub async fn attend(&self, limit: u32) -> Result<PassReport> {
+        let mut report = PassReport::default();
+        while report.found < limit {
+            let now = self.parts.now();
+            let some = CLAIMED_NOTICES.min(limit.saturating_sub(report.found));
+            let claimed = self.parts.store.claim_inbox(now, now + InboxEntry::LEASE, some).await?;
+            for entry in &claimed {
+                report.found = report.found.saturating_add(1);
+                if self.parts.attend(entry).await?.is_open() {
+                    report.failed = report.failed.saturating_add(1);
+                } else {
+                    report.done = report.done.saturating_add(1);
+                }
+            }
+            if claimed.is_empty() {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Forgets write-set ids and idempotency keys that are too old to come again, and notices that nobody will ask about. Returns how
+    /// many.
     ///
     /// # Errors
     /// [`Error::Store`](crate::Error::Store).
     pub async fn forget(&self, limit: u32) -> Result<u64> {
         let now = self.parts.now();
         let keys = now - IdempotencyRecord::LIFETIME;
-        Ok(self.parts.store.forget(now - WRITE_SET_MEMORY, keys, limit).await?)
+        let store = &self.parts.store;
+        let forgotten = store.forget(now - WRITE_SET_MEMORY, keys, limit).await?;
+        Ok(forgotten.saturating_add(store.forget_notices(now - InboxEntry::RETENTION, limit).await?))
     }
 
     /// Hands events and records of stock to a publisher, those of one order or level one after the other: those of at most `limit` orders

@@ -4,6 +4,7 @@ use crate::id::{FindingId, OrderId, PaymentId};
 use crate::money::Money;
 use crate::order::{self, Actor, Order, Resolution, Tender};
 use crate::service::change::only_staff;
+use crate::service::drive::Observed;
 use crate::service::engine::Parts;
 use crate::service::orders::check_reason;
 use crate::service::{Done, Request};
@@ -124,7 +125,9 @@ impl Payments<'_> {
     pub async fn observe(&self, id: PaymentId) -> Result<Order> {
         let order = self.parts.store.find_order_by_payment(id).await?;
         let order = order.ok_or(Error::NotFound { what: "payment" })?;
-        Box::pin(self.parts.observe(order, id)).await
+        match Box::pin(self.parts.observe(order, id, None)).await? {
+            Observed::Nothing(order) | Observed::Report(order) => Ok(order),
+        }
     }
 
     /// Resolves a finding: somebody has looked at it, and says what was done. For the staff.

@@ -49,6 +49,8 @@ macro_rules! decorate_store {
             find_order(id: $crate::id::OrderId) -> Option<$crate::order::Order>;
             find_order_by_number(number: &$crate::id::OrderNumber) -> Option<$crate::order::Order>;
             find_order_by_payment(id: $crate::id::PaymentId) -> Option<$crate::order::Order>;
+            find_order_by_reference(provider: &$crate::id::ProviderId, reference: &$crate::id::ProviderReference)
+                -> Option<$crate::order::Order>;
             list_orders(filter: &$crate::store::OrderFilter, page: $crate::store::PageRequest)
                 -> $crate::store::Page<$crate::order::Order>;
             due_orders(now: $crate::time::Timestamp, limit: u32) -> Vec<$crate::id::OrderId>;
@@ -85,6 +87,20 @@ macro_rules! decorate_store {
             stuck_stock_outbox(attempts: u32, limit: u32)
                 -> Vec<$crate::store::OutboxMessage<$crate::inventory::StockRecord>>;
             stock_outbox_len() -> u64;
+        } }
+        $crate::__decorate_store! { $name, InboxRepository {
+            receive_notice(entry: &$crate::inbox::InboxEntry) -> $crate::store::Receipt;
+            claim_inbox(now: $crate::time::Timestamp, until: $crate::time::Timestamp, limit: u32)
+                -> Vec<$crate::inbox::InboxEntry>;
+            settle_notice(key: &$crate::inbox::NoticeKey, settlement: &$crate::inbox::Settlement,
+                now: $crate::time::Timestamp) -> ();
+            park_notice(key: &$crate::inbox::NoticeKey, again: $crate::time::Timestamp, reason: &str,
+                now: $crate::time::Timestamp) -> ();
+            retry_notice(key: &$crate::inbox::NoticeKey, now: $crate::time::Timestamp) -> bool;
+            find_notice(key: &$crate::inbox::NoticeKey) -> Option<$crate::inbox::InboxEntry>;
+            list_inbox(status: Option<$crate::inbox::InboxStatus>, after: Option<&$crate::store::InboxCursor>, limit: u32)
+                -> $crate::store::Page<$crate::inbox::InboxEntry, $crate::store::InboxCursor>;
+            forget_notices(before: $crate::time::Timestamp, limit: u32) -> u64;
         } }
         $crate::__decorate_store! { $name, Retention {
             forget(write_sets: $crate::time::Timestamp, idempotency: $crate::time::Timestamp, limit: u32) -> u64;

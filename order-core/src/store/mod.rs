@@ -35,6 +35,11 @@
 //!   refused as [`Refusal::Stock`].
 //! * Every record waits in the outbox of the journals ([`StockOutboxRepository`]) from the commit on.
 //!
+//! ## The inbox
+//! What providers tell of their own accord is kept by [`InboxRepository`], beside the write-sets. An entry's key is unique by the
+//! store's own constraint, and it is durable before [`receive_notice`](InboxRepository::receive_notice) answers: a provider that was
+//! answered does not tell again.
+//!
 //! Whoever writes a store runs the [conformance suite](crate::conformance) on it.
 //!
 //! # Wrappers
@@ -43,12 +48,14 @@
 
 mod commit;
 mod decorate;
+mod inbox;
 mod page;
 mod repository;
 mod stock;
 mod write_set;
 
 pub use commit::{Commit, CommitOutcome, Refusal, StockShort, UniqueKey};
+pub use inbox::{InboxCursor, InboxRepository, Receipt};
 pub use page::{Cursor, InvalidCursor, Page, PageRequest, SortOrder};
 pub use repository::{
     CartRepository, IdempotencyRepository, OrderFilter, OrderRepository, OutboxMessage, OutboxRepository,

@@ -5,11 +5,14 @@ use async_trait::async_trait;
 use crate::cart::{Cart, CartOwner};
 use crate::error::StoreError;
 use crate::id::{
-    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ReservationId, SellerId,
+    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId, ProviderReference,
+    ReservationId, SellerId,
 };
 use crate::inventory::Reservation;
 use crate::order::{EventRecord, Order, OrderStatus};
-use crate::store::{Commit, IdempotencyRecord, Page, PageRequest, StockOutboxRepository, StockRepository};
+use crate::store::{
+    Commit, IdempotencyRecord, InboxRepository, Page, PageRequest, StockOutboxRepository, StockRepository,
+};
 use crate::time::Timestamp;
 
 /// Reads carts.
@@ -54,6 +57,16 @@ pub trait OrderRepository: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn find_order_by_payment(&self, id: PaymentId) -> Result<Option<Order>, StoreError>;
+
+    /// The order with a payment that its provider calls so; the newest, if there are several.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_order_by_reference(
+        &self,
+        provider: &ProviderId,
+        reference: &ProviderReference,
+    ) -> Result<Option<Order>, StoreError>;
 
     /// A page of the orders that pass the filter.
     ///
@@ -255,6 +268,7 @@ pub trait Store:
     + IdempotencyRepository
     + OutboxRepository
     + StockOutboxRepository
+    + InboxRepository
     + Retention
     + StoreHealth
     + 'static
@@ -270,7 +284,7 @@ impl<T> Store for T where
         + IdempotencyRepository
         + OutboxRepository
         + StockOutboxRepository
-        + StockOutboxRepository
+        + InboxRepository
         + Retention
         + StoreHealth
         + 'static

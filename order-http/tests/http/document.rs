@@ -29,7 +29,8 @@ const ROUTES: &str = "
     POST /api/v1/inventory/check · POST /api/v1/inventory/reservations
     GET /api/v1/inventory/reservations/{id} · POST /api/v1/inventory/reservations/{id}/confirm
     POST /api/v1/inventory/reservations/{id}/release · GET /api/v1/openapi.json · GET /api/v1/docs
-    GET /health · GET /ready";
+    POST /api/v1/webhooks/{provider} · GET /api/v1/admin/webhooks
+    POST /api/v1/admin/webhooks/{provider}/{event_id}/retry · GET /health · GET /ready";
 
 fn routes(document: &Value) -> BTreeSet<String> {
     let paths = document["paths"].as_object().unwrap();
@@ -56,6 +57,8 @@ async fn the_document_lists_every_route_and_no_other() {
             let concrete = path
                 .replace("{id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{item_id}", "x")
+                .replace("{provider}", "x")
+                .replace("{event_id}", "x")
                 .replace("{sku}", "x")
                 .replace("{user_id}", "x");
             let call = if let Some(below) = concrete.strip_prefix("/api/v1") {

@@ -22,3 +22,5 @@ mod shop;
 mod stock;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod webhooks;

@@ -10,7 +10,9 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use order_core::Engine;
 use order_core::gateway::{PaymentGateway, Product};
 use order_core::id::{ProductId, ProviderId, SellerId};
-use order_core::memory::{MemoryCatalogue, MemoryStore, SimulatedGateway};
+use order_core::memory::{
+    MemoryCatalogue, MemoryStore, SimulatedDelivery, SimulatedGateway, SimulatedWebhooks,
+};
 use order_core::money::{Currency, Money};
 use order_core::time::ManualClock;
 use order_http::{Api, JwtAuthenticator, ServiceKeys, openapi_json, router};
@@ -18,6 +20,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 pub(crate) const SECRET: &str = "a secret for tests, of 32 bytes or more";
+/// What the simulated provider's webhooks are signed with.
+pub(crate) const WEBHOOK_SECRET: &str = "sim_secret";
 pub(crate) const SERVICE_KEY: &str = "the warehouse's long random key";
 
 #[derive(Debug, Clone)]
@@ -27,6 +31,14 @@ pub(crate) struct Shop {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) gateway: Arc<SimulatedGateway>,
     pub(crate) document: Arc<Value>,
+}
+
+pub(crate) fn simulated() -> ProviderId {
+    ProviderId::new("simulated").unwrap()
+}
+
+pub(crate) fn webhooks() -> SimulatedWebhooks {
+    SimulatedWebhooks::new(simulated(), [WEBHOOK_SECRET]).unwrap()
 }
 
 fn engine(clock: &Arc<ManualClock>, gateway: Arc<dyn PaymentGateway>) -> Engine {
@@ -39,7 +51,8 @@ fn engine(clock: &Arc<ManualClock>, gateway: Arc<dyn PaymentGateway>) -> Engine 
     let catalogue: MemoryCatalogue = products.into_iter().collect();
     Engine::builder(Arc::new(MemoryStore::default()))
         .catalogue(Arc::new(catalogue))
-        .payment_gateway(ProviderId::new("simulated").unwrap(), gateway)
+        .payment_gateway(simulated(), gateway)
+        .notice_reader(simulated(), Arc::new(webhooks()))
         .clock(clock.clone())
         .build()
         .unwrap()
@@ -67,7 +80,7 @@ fn api(engine: &Engine, clock: &Arc<ManualClock>, wait: Duration) -> Api {
 impl Shop {
     /// A shop with 100 of everything, and one rarity.
     pub(crate) async fn open() -> Self {
-        let gateway = Arc::new(SimulatedGateway::default());
+        let gateway = Arc::new(SimulatedGateway::with_webhooks(webhooks()));
         let shop = Self::with_gateway(gateway.clone(), Duration::from_secs(10)).await;
         Self { gateway, ..shop }
     }
@@ -108,6 +121,15 @@ impl Shop {
     /// A request below the prefix.
     pub(crate) fn call(&self, method: Method, path: &str) -> Call<'_> {
         Call { shop: self, method, path: format!("/api/v1{path}"), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// A webhook of the simulated provider arrives.
+    pub(crate) async fn deliver(&self, delivery: &SimulatedDelivery) -> Answer {
+        let mut call = self.post("/webhooks/simulated");
+        for (name, value) in &delivery.headers {
+            call = call.header(name, value.clone());
+        }
+        call.bare(delivery.body.clone()).send().await
     }
 
     /// Places an order of `items`, each a product and how many.

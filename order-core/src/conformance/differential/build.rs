@@ -84,7 +84,8 @@ impl World {
             | Step::FailStock { .. }
             | Step::Journal { .. }
             | Step::Forget { .. }
-            | Step::List(_) => None,
+            | Step::List(_)
+            | Step::Inbox(_) => None,
         }
     }
 

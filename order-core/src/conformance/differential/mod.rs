@@ -6,6 +6,7 @@
 //! before it is shown.
 
 mod build;
+mod inbox;
 mod picture;
 mod program;
 mod world;

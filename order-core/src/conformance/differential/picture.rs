@@ -4,6 +4,7 @@ use super::world::{Difference, PRODUCTS, World};
 use crate::cart::Cart;
 use crate::conformance::sample::{customer_cart, guest_cart};
 use crate::id::{CartId, IdempotencyKey, OrderId, ProductId};
+use crate::inbox::InboxEntry;
 use crate::inventory::{Reservation, StockLevel, StockRecord};
 use crate::order::{EventRecord, Order};
 use crate::store::{IdempotencyRecord, OrderFilter, OutboxMessage, PageRequest, Store};
@@ -30,6 +31,8 @@ pub(super) struct Picture {
     stuck: Vec<OutboxMessage>,
     waiting: u64,
     waiting_records: u64,
+    by_reference: Vec<Option<OrderId>>,
+    inbox: Vec<InboxEntry>,
 }
 
 impl Picture {
@@ -44,6 +47,10 @@ impl Picture {
             for payment in &order.payments {
                 let found = store.find_order_by_payment(payment.id).await.unwrap();
                 picture.by_payment.push(found.map(|found| found.id));
+                if let Some(reference) = &payment.reference {
+                    let found = store.find_order_by_reference(&payment.provider, reference).await.unwrap();
+                    picture.by_reference.push(found.map(|found| found.id));
+                }
             }
             picture.histories.push(store.history(order.id).await.unwrap());
         }
@@ -58,6 +65,7 @@ impl Picture {
             let key = IdempotencyKey::new(format!("key-{key}")).unwrap();
             picture.records.push(store.find_idempotency("scope", &key).await.unwrap());
         }
+        picture.inbox = store.list_inbox(None, None, 100).await.unwrap().items;
         picture.stuck = store.stuck_outbox(1, 100).await.unwrap();
         picture.waiting = store.outbox_len().await.unwrap();
         picture.stuck_records = store.stuck_stock_outbox(1, 100).await.unwrap();
@@ -102,6 +110,8 @@ impl Picture {
         same("orders", &self.orders, &other.orders)?;
         same("orders by number", &self.by_number, &other.by_number)?;
         same("orders by payment", &self.by_payment, &other.by_payment)?;
+        same("orders by a payment's name", &self.by_reference, &other.by_reference)?;
+        same("the inbox", &self.inbox, &other.inbox)?;
         same("histories", &self.histories, &other.histories)?;
         same("the list", &self.listed, &other.listed)?;
         same("due orders", &self.due, &other.due)?;

@@ -35,6 +35,19 @@ pub(super) enum Step {
     Journal { product: u8, elsewhere: Option<bool>, after: Option<u8>, limit: u8 },
     Forget { seconds: u16, limit: u8 },
     List(Listing),
+    Inbox(InboxStep),
+}
+
+/// What is done to the inbox.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum InboxStep {
+    Receive { event: u8, wait: u8 },
+    Claim { limit: u8, seconds: u8 },
+    Settle { event: u8, attends: bool },
+    Park { event: u8, seconds: u8 },
+    Retry { event: u8 },
+    Page { status: Option<u8>, after: Option<u8>, limit: u8 },
+    Forget { seconds: u16, limit: u8 },
 }
 
 /// What the staff does to a stock level.
@@ -147,6 +160,21 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         1 => (0_u16..3_000, 0_u8..5).prop_map(|(seconds, limit)| Step::Forget { seconds, limit }),
         3 => listing().prop_map(Step::List),
+        8 => inbox().prop_map(Step::Inbox),
+    ]
+}
+
+fn inbox() -> impl Strategy<Value = InboxStep> {
+    let event = || 0_u8..6;
+    prop_oneof![
+        4 => (event(), 0_u8..90).prop_map(|(event, wait)| InboxStep::Receive { event, wait }),
+        4 => (0_u8..4, 0_u8..90).prop_map(|(limit, seconds)| InboxStep::Claim { limit, seconds }),
+        2 => (event(), any::<bool>()).prop_map(|(event, attends)| InboxStep::Settle { event, attends }),
+        3 => (event(), 0_u8..90).prop_map(|(event, seconds)| InboxStep::Park { event, seconds }),
+        1 => event().prop_map(|event| InboxStep::Retry { event }),
+        2 => (option::of(0_u8..4), option::of(event()), 0_u8..5)
+            .prop_map(|(status, after, limit)| InboxStep::Page { status, after, limit }),
+        1 => (0_u16..300, 0_u8..4).prop_map(|(seconds, limit)| InboxStep::Forget { seconds, limit }),
     ]
 }
 

@@ -113,6 +113,7 @@ impl World {
                 same("forget", expected, self.subject.forget(before, before, u32::from(*limit)).await)
             }
             Step::List(listing) => self.list(listing).await,
+            Step::Inbox(step) => self.play_inbox(*step).await,
             Step::Repeat { set } => {
                 let Some(set) = pick(&self.sets, *set).cloned() else { return Ok(()) };
                 self.commit(set).await

@@ -5,6 +5,7 @@
 pub mod carts;
 pub mod extremes;
 pub mod idempotency;
+pub mod inbox;
 pub mod journal;
 pub mod listing;
 pub mod orders;
@@ -15,3 +16,4 @@ pub mod reservations;
 pub mod stock;
 pub mod stock_outbox;
 pub mod upkeep;
+pub mod webhooks;

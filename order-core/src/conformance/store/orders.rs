@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::conformance::Subject;
 use crate::conformance::sample::{Sampler, customer_cart};
-use crate::id::{OrderId, OrderNumber, PaymentId};
+use crate::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
 use crate::order::{Order, answer, cancel, deliver, process, refund, ship};
 use crate::payment::Answer;
 use crate::store::{Aggregate, OrderPut, Refusal, Unchanged, UniqueKey};
@@ -24,6 +24,51 @@ async fn check(subject: &Subject, order: &Order) {
     let sequence: Vec<u64> = history.iter().map(|record| record.sequence).collect();
     assert_eq!(sequence, (1..=order.version).collect::<Vec<_>>());
     assert_eq!(&Order::fold(&history).unwrap(), order);
+}
+
+/// An order is found by what a provider calls one of its payments, as long as it is called so; another provider's name is another one.
+pub async fn order_is_found_by_its_payments_name(subject: Subject) {
+    let samples = Sampler::new(17);
+    subject.apply(&samples.receive(&[("tea", 10)])).await;
+    let provider = ProviderId::new("simulated").unwrap();
+    let name = |text: &str| ProviderReference::new(text).unwrap();
+    let by = |of: &ProviderId, text: &str| {
+        let (subject, of, reference) = (subject.clone(), of.clone(), name(text));
+        async move { subject.store.find_order_by_reference(&of, &reference).await.unwrap() }
+    };
+    let named = |order: &Order, text: &str| {
+        let operation = &order.payments[0].operations[0];
+        let said = Answer::Succeeded { amount: operation.amount, reference: Some(name(text)) };
+        samples.change(order, |draft, context| answer(draft, operation.id, said.clone(), &samples.policy, context))
+    };
+    let mut orders = Vec::new();
+    for customer in ["c-1", "c-2", "c-3"] {
+        let (set, order) = samples.order(customer, "tea");
+        subject.apply(&set).await;
+        orders.push(order);
+    }
+    assert_eq!(by(&provider, "pi_1").await, None);
+    let mut stored = Vec::new();
+    for (order, text) in orders.iter().zip(["pi_1", "pi_2 / é'", "pi_2 / é'"]) {
+        let (set, order) = named(order, text);
+        assert_eq!(order.payments[0].reference, Some(name(text)));
+        subject.apply(&set).await;
+        stored.push(order);
+    }
+    assert_eq!(by(&provider, "pi_1").await.as_ref(), Some(&stored[0]));
+    assert_eq!(by(&provider, "pi_2 / é'").await.as_ref(), Some(&stored[2]), "the newest of two");
+    let strange = ProviderId::new("another").unwrap();
+    for (of, text) in [(&strange, "pi_1"), (&provider, "PI_1"), (&provider, "pi"), (&provider, "pi_10")] {
+        assert_eq!(by(of, text).await, None, "{of} {text}");
+    }
+    let mut renamed = stored[0].clone();
+    renamed.payments[0].reference = Some(name("pi_3"));
+    renamed.version += 1;
+    let mut set = samples.set();
+    set.orders.push(OrderPut { expected: stored[0].version, order: Arc::new(renamed.clone()) });
+    subject.apply(&set).await;
+    assert_eq!(by(&provider, "pi_1").await, None);
+    assert_eq!(by(&provider, "pi_3").await, Some(renamed));
 }
 
 /// An order is read back as it was written, by id, number and payment, through its whole life; and its history tells of it.
