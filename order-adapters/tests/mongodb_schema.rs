@@ -5,11 +5,14 @@
 use std::collections::BTreeSet;
 
 use order_adapters::mongodb::driver::Client;
-use order_adapters::mongodb::driver::bson::{Bson, Document, doc};
+use order_adapters::mongodb::driver::bson::{Bson, DateTime, Document, doc};
 use order_adapters::mongodb::{MongoStore, OpenError};
 use order_core::conformance::sample::{Sampler, customer_cart};
 use order_core::inventory::MAX_UNITS;
-use order_core::store::{Commit, CommitOutcome, IdempotencyRepository, Retention, WriteSet};
+use order_core::store::{
+    Commit, CommitOutcome, IdempotencyRepository, InboxRepository, OrderRepository, Receipt, Retention,
+    WriteSet,
+};
 use order_core::time::Duration;
 
 mod mongodb_server;
@@ -159,6 +162,50 @@ async fn no_hand_can_write_what_is_no_reservation_event_or_request() {
     event.insert("_id", Document::from_iter(turned));
     let error = events.insert_one(event).await.unwrap_err();
     assert!(error.to_string().contains(INVALID), "the same event under another id: {error}");
+}
+
+#[tokio::test]
+async fn no_hand_can_write_what_is_no_notice() {
+    let shop = Shop::new().await;
+    let entry = shop.sampler.incoming("stripe", "evt_1");
+    shop.store.receive_notice(&entry).await.unwrap();
+    let hand = &shop.hand;
+    for change in [
+        set("status", "lost"),
+        set("status", "attended"),
+        doc! { "$unset": { "due_at": 1 } },
+        set("settled_at", DateTime::from_millis(5)),
+        set("due_at", "tomorrow"),
+        set("attempts", -1),
+        doc! { "$unset": { "body": 1 } },
+    ] {
+        hand.refuses("inbox", change, INVALID).await;
+    }
+    let inbox = hand.database.collection::<Document>("inbox");
+    let mut found = inbox.find_one(doc! {}).await.unwrap().unwrap();
+    assert!(inbox.insert_one(&found).await.unwrap_err().to_string().contains(TAKEN));
+    found.insert("_id", doc! { "event_id": "evt_1", "provider": "stripe" });
+    let turned = inbox.insert_one(found).await.unwrap_err();
+    assert!(turned.to_string().contains(INVALID), "the same event under another id: {turned}");
+}
+
+/// A database of before the inbox gets one, and keeps what it has.
+#[tokio::test]
+async fn a_database_of_the_previous_version_is_migrated() {
+    let shop = Shop::new().await;
+    shop.apply(&shop.sampler.receive(&[("tea", 9)])).await;
+    let (place, order) = shop.sampler.order("ann", "tea");
+    shop.apply(&place).await;
+    shop.hand.database.collection::<Document>("inbox").drop().await.unwrap();
+    shop.hand.database.collection::<Document>("orders").drop_index("orders_by_reference").await.unwrap();
+    shop.hand.accepts("schema", set("version", 2_i64)).await;
+    let error = shop.place.builder().migrations(false).open().await.unwrap_err();
+    assert!(matches!(error, OpenError::Older { version: 2 }), "{error:?}");
+    let store = shop.place.open().await;
+    assert_eq!(store.find_order(order.id).await.unwrap(), Some(order));
+    let entry = shop.sampler.incoming("stripe", "evt_1");
+    assert_eq!(store.receive_notice(&entry).await.unwrap(), Receipt::New);
+    assert!(made(&shop.hand).await.contains("orders.orders_by_reference"));
 }
 
 /// The collections and what they are made with.

@@ -28,3 +28,9 @@ async fn everything_comes_right_whatever_goes_wrong() {
     let points = enumeration::run(&Fresh, 97).await;
     assert!(points > 100, "only {points} points were covered");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_webhook_is_attended_to_whatever_goes_wrong() {
+    let points = enumeration::run_webhooks(&Fresh, 29).await;
+    assert!(points > 10, "only {points} points were covered");
+}

@@ -10,7 +10,8 @@ use order_adapters::postgres::sqlx::{self, Row as _, SqlStr};
 use order_core::conformance::sample::{Sampler, customer_cart, shelf};
 use order_core::inventory::{MAX_UNITS, StockChange, StockEvent, StockLevel};
 use order_core::store::{
-    CartRepository, Commit, CommitOutcome, OrderRepository, OutboxRepository, StockRepository,
+    CartRepository, Commit, CommitOutcome, InboxRepository, OrderRepository, OutboxRepository, Receipt,
+    StockRepository,
 };
 
 mod postgres_server;
@@ -100,6 +101,9 @@ async fn a_schema_of_the_previous_version_is_migrated() {
     let told: Vec<_> = page.items.iter().map(|record| (record.sequence, record.event.name())).collect();
     assert_eq!(told, [(2, "inventory.out_of_stock"), (1, "inventory.adjusted")]);
     assert_eq!(levels().await, [StockLevel::new(tea.clone(), 0, 0, 1)]);
+    assert_eq!(store.receive_notice(&sampler.incoming("stripe", "evt_1")).await.unwrap(), Receipt::New);
+    let reference = "pi_1".parse().unwrap();
+    assert_eq!(store.find_order_by_reference(&paid.payments[0].provider, &reference).await.unwrap(), None);
     store.close().await;
     schema.builder().migrations(false).open().await.unwrap().close().await;
 }

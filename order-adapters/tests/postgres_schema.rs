@@ -6,7 +6,7 @@ use order_adapters::postgres::sqlx::{self, Row as _};
 use order_adapters::postgres::{OpenError, PostgresStore};
 use order_core::conformance::sample::{Sampler, customer_cart, shelf};
 use order_core::inventory::{MAX_UNITS, ReservationMove, StockChange};
-use order_core::store::{Commit, CommitOutcome, IdempotencyPut, WriteSet};
+use order_core::store::{Commit, CommitOutcome, IdempotencyPut, InboxRepository, WriteSet};
 use order_core::time::Duration;
 
 mod postgres_server;
@@ -195,7 +195,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     for _ in 0..3 {
         place.schema.open().await.close().await;
     }
-    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 5);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 6);
     assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
 }
 
@@ -224,6 +224,24 @@ async fn no_hand_can_change_a_journal() {
         WHERE sequence = 3 AND name = 'inventory.low_stock' OR sequence = 4 AND name = 'inventory.out_of_stock'";
     assert_eq!(hand.number(told).await, 2, "also what a hand does is told");
     assert_eq!(hand.number("SELECT last FROM {schema}.stock_outbox").await, 4);
+}
+
+#[tokio::test]
+async fn no_hand_can_lose_a_notice() {
+    let mut place = Place::new().await;
+    let entry = place.sampler.incoming("stripe", "evt_1");
+    place.store.receive_notice(&entry).await.unwrap();
+    let hand = &mut place.hand;
+    hand.refuses("UPDATE {schema}.inbox SET status = 'lost'", "inbox_status").await;
+    hand.refuses("UPDATE {schema}.inbox SET status = 'attended'", "inbox_open_is_due").await;
+    hand.refuses("UPDATE {schema}.inbox SET due_at = NULL", "inbox_open_is_due").await;
+    hand.refuses("UPDATE {schema}.inbox SET body = '{}'", "what a provider said never changes").await;
+    hand.refuses("UPDATE {schema}.inbox SET event_id = 'b'", "what a provider said never changes").await;
+    hand.refuses("UPDATE {schema}.inbox SET attempts = -1", "never_negative").await;
+    hand.refuses("DELETE FROM {schema}.inbox", "settled before it is removed").await;
+    hand.refuses("INSERT INTO {schema}.inbox SELECT * FROM {schema}.inbox", "inbox_pkey").await;
+    hand.accepts("UPDATE {schema}.inbox SET status = 'ignored', due_at = NULL").await;
+    hand.accepts("DELETE FROM {schema}.inbox").await;
 }
 
 #[tokio::test]
@@ -320,6 +338,26 @@ async fn questions_walk_an_index() {
             "SELECT at FROM {schema}.stock_outbox WHERE busy_until IS NOT NULL AND busy_until <= 9",
             "stock_outbox_busy",
         ),
+        (
+            "SELECT body FROM {schema}.inbox WHERE due_at IS NOT NULL AND due_at <= 9 ORDER BY due_at, provider, event_id LIMIT 5",
+            "inbox_due",
+        ),
+        (
+            "SELECT body FROM {schema}.inbox WHERE due_at IS NULL AND changed_at < 9
+             ORDER BY changed_at, provider, event_id LIMIT 5",
+            "inbox_settled",
+        ),
+        (
+            "SELECT body FROM {schema}.inbox WHERE (received_at, provider, event_id) < (9, 'a', 'b')
+             ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT 5",
+            "inbox_by_receipt",
+        ),
+        (
+            "SELECT body FROM {schema}.inbox WHERE status = 'parked' AND (received_at, provider, event_id) < (9, 'a', 'b')
+             ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT 5",
+            "inbox_by_status",
+        ),
+        ("SELECT order_id FROM {schema}.payments WHERE provider_reference = 'a'", "payments_by_reference"),
     ] {
         let plan = place.plan(sql).await;
         assert!(plan.contains(index), "{sql}:\n{plan}");

@@ -25,3 +25,9 @@ async fn everything_comes_right_whatever_goes_wrong() {
     let points = enumeration::run(&Memory, 19).await;
     assert!(points > 500, "only {points} points were covered");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_webhook_is_attended_to_whatever_goes_wrong() {
+    let points = enumeration::run_webhooks(&Memory, 1).await;
+    assert!(points > 200, "only {points} points were covered");
+}

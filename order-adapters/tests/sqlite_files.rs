@@ -12,8 +12,8 @@ use order_core::StoreError;
 use order_core::conformance::sample::{Sampler, customer, customer_cart, shelf};
 use order_core::inventory::{StockChange, StockEvent, StockLevel};
 use order_core::store::{
-    CartRepository, Commit, CommitOutcome, OrderFilter, OrderRepository, OutboxRepository, PageRequest,
-    Refusal, StockRepository, StoreHealth,
+    CartRepository, Commit, CommitOutcome, InboxRepository, OrderFilter, OrderRepository, OutboxRepository,
+    PageRequest, Receipt, Refusal, StockRepository, StoreHealth,
 };
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -171,6 +171,9 @@ async fn a_database_of_the_previous_version_is_migrated() {
     let told: Vec<_> = page.items.iter().map(|record| (record.sequence, record.event.name())).collect();
     assert_eq!(told, [(2, "inventory.out_of_stock"), (1, "inventory.adjusted")]);
     assert_eq!(levels().await, [StockLevel::new(tea.clone(), 0, 0, 1)]);
+    assert_eq!(store.receive_notice(&sampler.incoming("stripe", "evt_1")).await.unwrap(), Receipt::New);
+    let reference = "pi_1".parse().unwrap();
+    assert_eq!(store.find_order_by_reference(&paid.payments[0].provider, &reference).await.unwrap(), None);
     store.close().await;
     place.open().await.unwrap().ping().await.unwrap();
 }

@@ -5,7 +5,7 @@
 use order_adapters::sqlite::SqliteStore;
 use order_core::conformance::sample::{Sampler, customer_cart, shelf};
 use order_core::inventory::{ReservationMove, StockChange};
-use order_core::store::{Commit, CommitOutcome, IdempotencyPut, WriteSet};
+use order_core::store::{Commit, CommitOutcome, IdempotencyPut, InboxRepository, WriteSet};
 use order_core::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -184,6 +184,24 @@ async fn no_hand_can_answer_a_request_twice() {
     file.apply(&set).await;
     file.refuses("UPDATE idempotency SET answered_version = 4", "a request is answered once").await;
     file.refuses("UPDATE idempotency SET answered_version = NULL", "a request is answered once").await;
+}
+
+#[tokio::test]
+async fn no_hand_can_lose_a_notice() {
+    let mut file = File::new().await;
+    let entry = file.sampler.incoming("stripe", "evt_1");
+    file.store.receive_notice(&entry).await.unwrap();
+    file.refuses("UPDATE inbox SET status = 'lost'", "inbox_status").await;
+    file.refuses("UPDATE inbox SET status = 'attended'", "inbox_open_is_due").await;
+    file.refuses("UPDATE inbox SET due_at = NULL", "inbox_open_is_due").await;
+    file.refuses("UPDATE inbox SET body = '{}'", "what a provider said never changes").await;
+    file.refuses("UPDATE inbox SET event_id = 'evt_2'", "what a provider said never changes").await;
+    file.refuses("UPDATE inbox SET attempts = -1", "CHECK").await;
+    file.refuses("DELETE FROM inbox", "settled before it is removed").await;
+    let copy = "INSERT INTO inbox SELECT * FROM inbox";
+    file.refuses(copy, "UNIQUE").await;
+    file.accepts("UPDATE inbox SET status = 'ignored', due_at = NULL").await;
+    file.accepts("DELETE FROM inbox").await;
 }
 
 #[tokio::test]

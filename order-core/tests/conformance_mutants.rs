@@ -69,4 +69,6 @@ async fn faults_notice_what_recovery_can_not_do_without() {
         let stories = tokio::spawn(async move { enumeration::run(&Without(guard), 20).await });
         assert!(stories.await.is_err(), "no story notices that {guard:?} is missing");
     }
+    let webhooks = tokio::spawn(async { enumeration::run_webhooks(&Without(Guard::Parked), 1).await });
+    assert!(webhooks.await.is_err(), "no webhook notices that nothing is parked");
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use order_core::cart::CART_TABLE;
 use order_core::fulfilment::FULFILMENT_TABLE;
+use order_core::inbox::INBOX_TABLE;
 use order_core::inventory::RESERVATION_TABLE;
 use order_core::machine::{Names, Table};
 use order_core::order::ORDER_TABLE;
@@ -42,6 +43,7 @@ fn the_tables_in_the_documents_are_the_codes() {
         drawn(&OPERATION_TABLE),
         drawn(&RESERVATION_TABLE),
         drawn(&FULFILMENT_TABLE),
+        drawn(&INBOX_TABLE),
     ];
     let name = "ARCHITECTURE.md";
     let mut document = read(name);
@@ -85,6 +87,7 @@ fn every_table_is_unambiguous_and_whole() {
     is_unambiguous(&ORDER_TABLE);
     is_unambiguous(&OPERATION_TABLE);
     is_unambiguous(&RESERVATION_TABLE);
+    is_unambiguous(&INBOX_TABLE);
     is_unambiguous(&FULFILMENT_TABLE);
 }
 

@@ -32,3 +32,10 @@ async fn everything_comes_right_after_two_faults() {
     println!("{points} points of two faults");
     assert!(points > 5_000, "only {points} points were covered");
 }
+
+#[tokio::test]
+async fn every_webhook_is_attended_to_whatever_goes_wrong() {
+    let points = enumeration::run_webhooks(&Memory, 1).await;
+    println!("{points} points on the way of webhooks");
+    assert!(points > 200, "only {points} points were covered");
+}

@@ -37,9 +37,8 @@ const ATTEND_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     // Providers, and not the host, decide how large their webhooks are.
-    let receive = OpenApiRouter::new()
-        .routes(routes!(receive))
-        .layer(DefaultBodyLimit::max(Webhooks::MAX_BODY));
+    let receive =
+        OpenApiRouter::new().routes(routes!(receive)).layer(DefaultBodyLimit::max(Webhooks::MAX_BODY));
     OpenApiRouter::new().merge(receive).routes(routes!(list)).routes(routes!(retry))
 }
 

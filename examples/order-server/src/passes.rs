@@ -30,14 +30,8 @@ enum Pass {
 }
 
 impl Pass {
-    const ALL: [Self; 6] = [
-        Self::Advance,
-        Self::Attend,
-        Self::ExpireReservations,
-        Self::CleanCarts,
-        Self::Forget,
-        Self::Relay,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Advance, Self::Attend, Self::ExpireReservations, Self::CleanCarts, Self::Forget, Self::Relay];
 
     fn name(self) -> &'static str {
         match self {

@@ -65,7 +65,8 @@ impl InboxRepository for MongoStore {
         let mut settled = doc! { "changed_at": date(now), "settled_at": date(now) };
         match settlement {
             Settlement::Attended(order) => {
-                settled.extend(doc! { "status": InboxStatus::Attended.name(), "order_id": order.to_string() });
+                settled
+                    .extend(doc! { "status": InboxStatus::Attended.name(), "order_id": order.to_string() });
                 gone.insert("reason", 1);
             }
             Settlement::Ignored(reason) => {
@@ -150,7 +151,8 @@ pub(super) fn page(status: Option<InboxStatus>, after: Option<&InboxCursor>, lim
     }
     if let Some(InboxCursor { received_at, key, .. }) = after {
         let at = date(*received_at);
-        let behind = [doc! { "received_at": { "$lt": at } }, doc! { "received_at": at, "_id": { "$lt": id(key) } }];
+        let behind =
+            [doc! { "received_at": { "$lt": at } }, doc! { "received_at": at, "_id": { "$lt": id(key) } }];
         filter.insert("$or", behind.to_vec());
         // Where the walk begins, so that a page costs the same at any depth.
         filter.insert("received_at", doc! { "$lte": at });

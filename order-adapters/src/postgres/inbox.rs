@@ -128,10 +128,8 @@ impl InboxRepository for PostgresStore {
              SET status = 'received', due_at = $3, changed_at = $3, attempts = 0, reason = NULL, order_id = NULL
              WHERE provider = $1 AND event_id = $2 RETURNING 1",
         ));
-        let query = query
-            .bind(key.provider.as_str())
-            .bind(key.event_id.as_str())
-            .bind(now.timestamp_millis());
+        let query =
+            query.bind(key.provider.as_str()).bind(key.event_id.as_str()).bind(now.timestamp_millis());
         Ok(self.optional("retry a notice", query).await?.is_some())
     }
 
@@ -186,7 +184,8 @@ impl InboxRepository for PostgresStore {
 fn entry(row: &PgRow) -> Result<InboxEntry, StoreError> {
     let status: &str = column(TABLE, row, 0)?;
     let status = InboxStatus::ALL.iter().find(|known| known.name() == status);
-    let notice: Notice = serde_json::from_str(column(TABLE, row, 7)?).map_err(|source| corrupt(TABLE, source))?;
+    let notice: Notice =
+        serde_json::from_str(column(TABLE, row, 7)?).map_err(|source| corrupt(TABLE, source))?;
     let received_at = instant(column(TABLE, row, 1)?)?;
     let due: Option<i64> = column(TABLE, row, 3)?;
     let order: Option<Uuid> = column(TABLE, row, 6)?;

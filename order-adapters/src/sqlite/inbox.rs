@@ -179,7 +179,8 @@ fn bind_key(statement: &mut Statement, key: &NoticeKey) -> Result<(), StoreError
 fn entry(row: &SqliteRow) -> Result<InboxEntry, StoreError> {
     let status: &str = column(TABLE, row, 0)?;
     let status = InboxStatus::ALL.iter().find(|known| known.name() == status);
-    let notice: Notice = serde_json::from_str(column(TABLE, row, 7)?).map_err(|source| corrupt(TABLE, source))?;
+    let notice: Notice =
+        serde_json::from_str(column(TABLE, row, 7)?).map_err(|source| corrupt(TABLE, source))?;
     let received_at = instant(column(TABLE, row, 1)?)?;
     let attempts: i64 = column(TABLE, row, 4)?;
     let order: Option<&[u8]> = column(TABLE, row, 6)?;

@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end_at_six_hours() {
-        let waits: Vec<i64> = (0..14).map(|attempts| InboxEntry::wait_after(attempts).num_seconds()).collect();
+        let waits: Vec<i64> =
+            (0..14).map(|attempts| InboxEntry::wait_after(attempts).num_seconds()).collect();
         assert_eq!(waits[..4], [15, 30, 60, 120]);
         assert!(waits.is_sorted() && waits.ends_with(&[21_600, 21_600, 21_600]), "{waits:?}");
         assert_eq!(InboxEntry::wait_after(u32::MAX), Duration::hours(6));

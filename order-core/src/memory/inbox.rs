@@ -60,8 +60,13 @@ impl Inbox {
     }
 
     fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Vec<InboxEntry> {
-        let due: Vec<_> =
-            self.due.iter().take_while(|(at, _)| *at <= now).take(limit).map(|(_, key)| key.clone()).collect();
+        let due: Vec<_> = self
+            .due
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .take(limit)
+            .map(|(_, key)| key.clone())
+            .collect();
         let mut claimed = Vec::with_capacity(due.len());
         for key in due {
             let Some(entry) = self.entries.get(&key) else { continue };
@@ -117,7 +122,9 @@ impl InboxRepository for MemoryStore {
     ) -> Result<(), StoreError> {
         self.write(|state| {
             if !state.checks(Guard::Parked) {
-                return state.inbox.change(key, |entry| entry.settled(&Settlement::Ignored(reason.into()), now));
+                return state
+                    .inbox
+                    .change(key, |entry| entry.settled(&Settlement::Ignored(reason.into()), now));
             }
             let reopens = !state.checks(Guard::Settled);
             state.inbox.change(key, |entry| {
@@ -165,7 +172,14 @@ impl InboxRepository for MemoryStore {
 
     async fn forget_notices(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         Ok(self.write(|state| {
-            let old: Vec<_> = state.inbox.settled.iter().take_while(|(at, _)| *at < before).take(limit_of(limit)).cloned().collect();
+            let old: Vec<_> = state
+                .inbox
+                .settled
+                .iter()
+                .take_while(|(at, _)| *at < before)
+                .take(limit_of(limit))
+                .cloned()
+                .collect();
             for (_, key) in &old {
                 state.inbox.remove(key);
             }

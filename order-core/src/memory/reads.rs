@@ -10,7 +10,8 @@ use super::state::State;
 use crate::cart::{Cart, CartOwner};
 use crate::error::StoreError;
 use crate::id::{
-    CartId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId, ProviderReference, ReservationId,
+    CartId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId, ProviderReference,
+    ReservationId,
 };
 use crate::inventory::Reservation;
 use crate::order::{EventRecord, Order};

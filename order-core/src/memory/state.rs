@@ -6,8 +6,8 @@ use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::cart::{Cart, CartOwner, CartStatus};
 use crate::id::{
-    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId, ProviderReference,
-    ReservationId, WriteSetId,
+    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId,
+    ProviderReference, ReservationId, WriteSetId,
 };
 use crate::inventory::{Reservation, ReservationStatus, StockKey, StockLevel, StockRecord};
 use crate::order::{EventRecord, Order};
@@ -157,7 +157,9 @@ impl State {
     /// What providers call an order's payments. Few change.
     fn put_references(&mut self, old: Option<&Order>, order: &Order) {
         let names = |order: &Order| -> BTreeSet<(ProviderReference, ProviderId)> {
-            let named = |payment: &crate::payment::Payment| Some((payment.reference.clone()?, payment.provider.clone()));
+            let named = |payment: &crate::payment::Payment| {
+                Some((payment.reference.clone()?, payment.provider.clone()))
+            };
             order.payments.iter().filter_map(named).collect()
         };
         let (before, after) = (old.map(names).unwrap_or_default(), names(order));

@@ -75,7 +75,9 @@ impl SimulatedWebhooks {
         secrets: impl IntoIterator<Item = S>,
     ) -> Result<Self, Invalid> {
         let secrets: Vec<String> = secrets.into_iter().map(Into::into).collect();
-        let fits = |secret: &String| !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        let fits = |secret: &String| {
+            !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
+        };
         if secrets.is_empty() || !secrets.iter().all(fits) {
             let detail = "there must be a secret, and each must be visible ASCII without commas";
             return Err(Invalid::field("/secrets", "required", detail));
@@ -107,8 +109,10 @@ impl SimulatedWebhooks {
         let (time, secret) = header.split_once(',').ok_or(Rejected::Unsigned)?;
         let secret = secret.strip_prefix("secret=").ok_or(Rejected::Unsigned)?;
         let seconds = time.strip_prefix("t=").and_then(|seconds| seconds.parse().ok());
-        let sent = seconds.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)).ok_or(Rejected::Unsigned)?;
-        if !self.secrets.iter().fold(false, |found, known| same(known.as_bytes(), secret.as_bytes()) || found) {
+        let sent =
+            seconds.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)).ok_or(Rejected::Unsigned)?;
+        if !self.secrets.iter().fold(false, |found, known| same(known.as_bytes(), secret.as_bytes()) || found)
+        {
             return Err(Rejected::WrongSignature);
         }
         if (delivery.received_at - sent).abs() > Self::TOLERANCE {
@@ -119,12 +123,11 @@ impl SimulatedWebhooks {
 
     fn parse(&self, body: &[u8]) -> Option<Notice> {
         let body = std::str::from_utf8(body).ok()?;
-        let field = |name: &str| {
-            body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-        };
+        let field = |name: &str| body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         let event_type = field("type")?;
         let created = Timestamp::from_timestamp_millis(field("created")?.parse().ok()?)?;
-        let mut notice = Notice::new(self.provider.clone(), field("id")?, kind_of(event_type), event_type, created);
+        let mut notice =
+            Notice::new(self.provider.clone(), field("id")?, kind_of(event_type), event_type, created);
         notice.payment_id = field("payment_id").and_then(|id| id.parse().ok());
         notice.order_id = field("order_id").and_then(|id| id.parse().ok());
         notice.operation_id = field("operation_id").and_then(|id| id.parse().ok());
@@ -149,7 +152,8 @@ pub(super) const DISPUTE: &str = "dispute.changed";
 
 /// Compares in a time that depends on the lengths only.
 fn same(left: &[u8], right: &[u8]) -> bool {
-    left.len() == right.len() && left.iter().zip(right).fold(0, |found, (left, right)| found | (left ^ right)) == 0
+    left.len() == right.len()
+        && left.iter().zip(right).fold(0, |found, (left, right)| found | (left ^ right)) == 0
 }
 
 #[async_trait]
@@ -181,7 +185,10 @@ impl SimulatedGateway {
     /// Nothing, unless it was made [with webhooks](Self::with_webhooks).
     pub fn take_webhooks(&self, now: Timestamp) -> Vec<SimulatedDelivery> {
         let Some(webhooks) = &self.webhooks else { return Vec::new() };
-        let waiting = lock(&self.provider).happenings.as_mut().map(|happenings| std::mem::take(&mut happenings.waiting));
+        let waiting = lock(&self.provider)
+            .happenings
+            .as_mut()
+            .map(|happenings| std::mem::take(&mut happenings.waiting));
         waiting.unwrap_or_default().iter().map(|happening| webhooks.delivery(happening, now)).collect()
     }
 }

@@ -49,7 +49,9 @@ impl Webhooks<'_> {
             return Err(Rejected::TooLarge.into());
         }
         let mut notice = reader.read(delivery).await?;
-        if !fits(&notice.event_id, InboxEntry::MAX_EVENT_ID) || !fits(&notice.event_type, InboxEntry::MAX_EVENT_TYPE) {
+        if !fits(&notice.event_id, InboxEntry::MAX_EVENT_ID)
+            || !fits(&notice.event_type, InboxEntry::MAX_EVENT_TYPE)
+        {
             return Err(Rejected::Unreadable.into());
         }
         notice.provider = provider.clone();
@@ -220,7 +222,9 @@ fn meant(order: &Order, notice: &Notice) -> Vec<PaymentId> {
     let of_provider = || order.payments.iter().filter(|payment| payment.provider == notice.provider);
     let named = of_provider().find(|payment| {
         notice.payment_id == Some(payment.id)
-            || notice.operation_id.is_some_and(|id| payment.operations.iter().any(|operation| operation.id == id))
+            || notice
+                .operation_id
+                .is_some_and(|id| payment.operations.iter().any(|operation| operation.id == id))
             || notice.reference.is_some() && notice.reference == payment.reference
     });
     match named {

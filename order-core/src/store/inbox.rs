@@ -151,7 +151,8 @@ impl FromStr for InboxCursor {
         let read = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| InvalidCursor);
         let provider = ProviderId::new(read(provider)?).map_err(|_| InvalidCursor)?;
         let event_id = read(event)?;
-        let fits = (1..=InboxEntry::MAX_EVENT_ID).contains(&event_id.len()) && crate::text::is_line(&event_id);
+        let fits =
+            (1..=InboxEntry::MAX_EVENT_ID).contains(&event_id.len()) && crate::text::is_line(&event_id);
         let key = NoticeKey::new(provider, event_id);
         fits.then_some(Self { received_at: at, key }).ok_or(InvalidCursor)
     }
@@ -163,14 +164,23 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
-        for (millis, provider, event) in [(0, "stripe", "evt_1"), (-5, "Köln", "a / ?"), (1 << 40, "x", "é")] {
+        for (millis, provider, event) in [(0, "stripe", "evt_1"), (-5, "Köln", "a / ?"), (1 << 40, "x", "é")]
+        {
             let received_at = Timestamp::from_timestamp_millis(millis).unwrap();
-            let cursor = InboxCursor { received_at, key: NoticeKey::new(ProviderId::new(provider).unwrap(), event) };
+            let cursor =
+                InboxCursor { received_at, key: NoticeKey::new(ProviderId::new(provider).unwrap(), event) };
             let text = cursor.to_string();
             assert!(text.bytes().all(|byte| byte.is_ascii_hexdigit()));
             assert_eq!(text.parse(), Ok(cursor));
         }
-        for text in ["", "00", "000000000000000001", "000000000000000001zz", "00000000000000000178", "0000000000000000017"] {
+        for text in [
+            "",
+            "00",
+            "000000000000000001",
+            "000000000000000001zz",
+            "00000000000000000178",
+            "0000000000000000017",
+        ] {
             assert_eq!(text.parse::<InboxCursor>(), Err(InvalidCursor), "{text}");
         }
         for tail in ["027879", "017800", "0178ff", "01786", "ff7879", "+17879", "0178+9"] {

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use crate::cart::{Cart, CartOwner};
 use crate::error::StoreError;
 use crate::id::{
-    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId, ProviderReference,
-    ReservationId, SellerId,
+    CartId, CustomerId, IdempotencyKey, OrderId, OrderNumber, PaymentId, ProductId, ProviderId,
+    ProviderReference, ReservationId, SellerId,
 };
 use crate::inventory::Reservation;
 use crate::order::{EventRecord, Order, OrderStatus};

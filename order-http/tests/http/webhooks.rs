@@ -117,7 +117,9 @@ async fn the_staff_sees_what_waits_and_has_it_tried_again() {
         call.clone().customer("ann").send().await.problem(403, "forbidden");
         call.service().send().await.problem(403, "forbidden");
     }
-    for (query, name) in [("status=lost", "status"), ("cursor=x", "cursor"), ("limit=0", "limit"), ("skip=1", "skip")] {
+    for (query, name) in
+        [("status=lost", "status"), ("cursor=x", "cursor"), ("limit=0", "limit"), ("skip=1", "skip")]
+    {
         let answer = shop.get(&format!("/admin/webhooks?{query}")).admin().send().await;
         let code = answer.body["errors"][0]["code"].as_str().unwrap().to_owned();
         answer.problem(400, "invalid").names(&format!("/{name}"), &code);
@@ -129,7 +131,8 @@ async fn what_its_receiver_did_not_do_a_pass_does() {
     let shop = Shop::open().await;
     let order = confirmed(&shop).await;
     let sent = shop.gateway.take_webhooks(shop.clock.now()).remove(0);
-    let received = shop.engine.webhooks().receive(&crate::shop::simulated(), &sent.arriving(shop.clock.now())).await;
+    let received =
+        shop.engine.webhooks().receive(&crate::shop::simulated(), &sent.arriving(shop.clock.now())).await;
     assert!(received.unwrap().is_new);
     assert_eq!(shop.deliver(&sent).await.is(200).body["is_new"], false);
     assert_eq!(status(&shop, &order).await, "pending");

@@ -10,8 +10,14 @@ use crate::store::{InboxCursor, InboxRepository as _};
 use crate::time::{Clock as _, Duration, Timestamp};
 
 /// The events that there are: of two providers, some of the same name.
-const EVENTS: [(&str, &str); 6] =
-    [("stripe", "evt_1"), ("stripe", "evt_2"), ("stripe", "Evt_1"), ("paypal", "evt_1"), ("Square", "é'%"), ("paypal", "evt_10")];
+const EVENTS: [(&str, &str); 6] = [
+    ("stripe", "evt_1"),
+    ("stripe", "evt_2"),
+    ("stripe", "Evt_1"),
+    ("paypal", "evt_1"),
+    ("Square", "é'%"),
+    ("paypal", "evt_10"),
+];
 
 fn key(event: u8) -> NoticeKey {
     let (provider, event) = EVENTS[usize::from(event)];
@@ -41,7 +47,8 @@ impl World {
             }
             InboxStep::Settle { event, attends } => {
                 let order = OrderId::from_uuid(uuid::Uuid::from_u128(u128::from(event)));
-                let done = if attends { Settlement::Attended(order) } else { Settlement::Ignored("why".to_owned()) };
+                let done =
+                    if attends { Settlement::Attended(order) } else { Settlement::Ignored("why".to_owned()) };
                 let expected = reference.settle_notice(&key(event), &done, now).await;
                 same("settle", expected, subject.settle_notice(&key(event), &done, now).await)
             }

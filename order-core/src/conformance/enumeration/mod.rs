@@ -13,6 +13,7 @@ mod provider;
 mod requests;
 mod scenario;
 mod stage;
+mod webhooks;
 
 use super::StoreHarness;
 use super::faults::{Fault, FaultPlan};
@@ -21,6 +22,7 @@ use scenario::{STORIES, Step, Story};
 use stage::{Caller, Ending, Stage};
 
 pub use provider::{ProviderHarness, StandIn};
+pub use webhooks::run_webhooks;
 
 /// Makes one call after the other go wrong, on stores of a harness, and gives back in how many ways it was done.
 ///

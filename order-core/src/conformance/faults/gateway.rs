@@ -4,10 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{Fault, FaultPlan, Meeting};
-use crate::gateway::{EventPublisher, GatewayError, Instruction, PaymentGateway};
+use crate::gateway::{
+    BooksPage, BooksWindow, EventPublisher, GatewayError, Instruction, PaymentGateway, PaymentRef,
+    ProviderBooks,
+};
 use crate::inventory::StockRecord;
 use crate::order::EventRecord;
-use crate::payment::Answer;
+use crate::payment::{Answer, PaymentReport};
 
 const SERVICE: &str = "a planned fault";
 
@@ -81,6 +84,55 @@ impl PaymentGateway for FaultGateway {
                 Err(GatewayError::unknown(SERVICE))
             }
         }
+    }
+}
+
+/// A provider's books one reading of which goes wrong. What is read late is not read.
+#[derive(Debug)]
+pub struct FaultBooks {
+    inner: Arc<dyn ProviderBooks>,
+    plan: Arc<FaultPlan>,
+}
+
+impl FaultBooks {
+    /// Books behind a plan.
+    pub fn new(inner: Arc<dyn ProviderBooks>, plan: Arc<FaultPlan>) -> Self {
+        Self { inner, plan }
+    }
+
+    async fn pass<T, F>(&self, read: impl Fn() -> F + Send + Sync) -> Result<T, GatewayError>
+    where
+        F: Future<Output = Result<T, GatewayError>> + Send,
+    {
+        match self.plan.meet() {
+            Meeting::Nothing => read().await,
+            Meeting::Death | Meeting::Fault(Fault::FailBefore) => Err(GatewayError::not_sent(SERVICE)),
+            Meeting::Fault(Fault::LoseCall | Fault::Late | Fault::CrashBefore) => {
+                Err(GatewayError::unknown(SERVICE))
+            }
+            Meeting::Fault(Fault::Repeat) => {
+                read().await?;
+                read().await
+            }
+            Meeting::Fault(fault @ (Fault::LoseAnswer | Fault::CrashAfter)) => {
+                read().await?;
+                if fault == Fault::CrashAfter {
+                    self.plan.die();
+                }
+                Err(GatewayError::unknown(SERVICE))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ProviderBooks for FaultBooks {
+    async fn report(&self, payment: &PaymentRef) -> Result<Option<PaymentReport>, GatewayError> {
+        self.pass(|| self.inner.report(payment)).await
+    }
+
+    async fn list(&self, window: &BooksWindow, cursor: Option<&str>) -> Result<BooksPage, GatewayError> {
+        self.pass(|| self.inner.list(window, cursor)).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Planned faults: the n-th call that leaves the engine goes wrong in a certain way.
 //!
-//! A [`FaultPlan`] counts every call that passes a [`FaultStore`], a [`FaultGateway`] or a [`FaultPublisher`] that share it, and
+//! A [`FaultPlan`] counts every call that passes a [`FaultStore`], a [`FaultGateway`], [`FaultBooks`] or a [`FaultPublisher`] that share it, and
 //! makes some of them go wrong. So a test can take every call of a use case in turn, and every way in which it can fail.
 
 mod gateway;
@@ -8,7 +8,7 @@ mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use gateway::{FaultGateway, FaultPublisher};
+pub use gateway::{FaultBooks, FaultGateway, FaultPublisher};
 pub use store::FaultStore;
 
 /// How a call goes wrong.

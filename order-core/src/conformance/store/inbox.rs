@@ -261,7 +261,8 @@ pub async fn inbox_pages_are_exact(subject: Subject) {
                 let Some(next) = page.next else { break };
                 after = Some(next.to_string().parse().unwrap());
             }
-            let seen: Vec<&InboxEntry> = seen.iter().filter(|entry| entry.received_at < at + Duration::days(1)).collect();
+            let seen: Vec<&InboxEntry> =
+                seen.iter().filter(|entry| entry.received_at < at + Duration::days(1)).collect();
             assert_eq!(seen, expected, "{status:?} {limit}");
         }
     }
@@ -278,7 +279,11 @@ pub async fn settled_notices_are_forgotten(subject: Subject) {
     let mut times = Vec::new();
     for entry in &entries[..4] {
         let now = samples.now();
-        let way = if times.len() % 2 == 0 { Settlement::Attended(order) } else { Settlement::Ignored("x".to_owned()) };
+        let way = if times.len() % 2 == 0 {
+            Settlement::Attended(order)
+        } else {
+            Settlement::Ignored("x".to_owned())
+        };
         store.settle_notice(&entry.key(), &way, now).await.unwrap();
         times.push(now);
     }
@@ -301,7 +306,8 @@ pub async fn hardest_notices_are_kept(subject: Subject) {
     let longest = "é".repeat(InboxEntry::MAX_EVENT_ID / 2);
     let mut entries = Vec::new();
     let lines = HARD_TEXTS.iter().copied().filter(|text| !text.contains(char::is_control));
-    for (index, text) in lines.chain([longest.as_str(), "0", "evt 1", "evt  1", "Evt_1", "evt_1"]).enumerate() {
+    for (index, text) in lines.chain([longest.as_str(), "0", "evt 1", "evt  1", "Evt_1", "evt_1"]).enumerate()
+    {
         let provider = if text.len() <= ProviderId::MAX_BYTES { text } else { "longest" };
         let at = start + Duration::milliseconds(i64::try_from(index).unwrap());
         let mut notice = full(&samples, samples.incoming(provider, text).notice);

@@ -39,7 +39,9 @@ pub async fn order_is_found_by_its_payments_name(subject: Subject) {
     let named = |order: &Order, text: &str| {
         let operation = &order.payments[0].operations[0];
         let said = Answer::Succeeded { amount: operation.amount, reference: Some(name(text)) };
-        samples.change(order, |draft, context| answer(draft, operation.id, said.clone(), &samples.policy, context))
+        samples.change(order, |draft, context| {
+            answer(draft, operation.id, said.clone(), &samples.policy, context)
+        })
     };
     let mut orders = Vec::new();
     for customer in ["c-1", "c-2", "c-3"] {
