@@ -69,8 +69,8 @@ impl OrderRepository for MemoryStore {
         reference: &ProviderReference,
     ) -> Result<Option<Order>, StoreError> {
         let order = self.read(|state| {
-            let named = state.orders_of_references.get(reference)?.iter();
-            let (_, id) = named.filter(|(of, _)| of == provider).next_back()?;
+            let mut named = state.orders_of_references.get(reference)?.iter();
+            let (_, id) = named.rfind(|(of, _)| of == provider)?;
             state.orders.get(id).cloned()
         });
         Ok(order.map(Arc::unwrap_or_clone))

@@ -111,8 +111,8 @@ impl SimulatedWebhooks {
         let seconds = time.strip_prefix("t=").and_then(|seconds| seconds.parse().ok());
         let sent =
             seconds.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)).ok_or(Rejected::Unsigned)?;
-        if !self.secrets.iter().fold(false, |found, known| same(known.as_bytes(), secret.as_bytes()) || found)
-        {
+        // All are compared, so that the time tells nothing of which it was.
+        if self.secrets.iter().filter(|known| same(known.as_bytes(), secret.as_bytes())).count() == 0 {
             return Err(Rejected::WrongSignature);
         }
         if (delivery.received_at - sent).abs() > Self::TOLERANCE {

@@ -154,9 +154,9 @@ impl Parts {
         let id = order.id;
         let correlation = format!("webhook {}", entry.key());
         for payment in payments {
-            order = match self.ask_about(order, payment, &notice.provider, &correlation).await? {
-                Asked::Order(order) => order,
-                Asked::Later(reason) => return Ok(Look::Later(reason.to_owned())),
+            order = match Box::pin(self.ask_about(order, payment, &notice.provider, &correlation)).await? {
+                Ok(order) => order,
+                Err(why_later) => return Ok(Look::Later(why_later.to_owned())),
             };
         }
         Ok(Look::Done(Settlement::Attended(id)))
@@ -180,41 +180,37 @@ impl Parts {
         Ok((!payments.is_empty()).then_some((order, payments)))
     }
 
-    /// Asks a provider what is true of a payment: its books, and about what is still open. Without books only about that.
+    /// Asks a provider what is true of a payment: its books, and about what is still open. Without books only about that. Gives why that
+    /// can't be done now.
     async fn ask_about(
         &self,
         mut order: Order,
         payment: PaymentId,
         provider: &ProviderId,
         correlation: &str,
-    ) -> Result<Asked> {
+    ) -> Result<Result<Order, &'static str>> {
         if self.books.contains_key(provider) {
-            order = match self.observe(order, payment, Some(correlation)).await? {
+            order = match Box::pin(self.observe(order, payment, Some(correlation))).await? {
                 Observed::Report(order) => order,
-                Observed::Nothing(_) => return Ok(Asked::Later("the provider's books do not have it yet")),
+                Observed::Nothing(_) => return Ok(Err("the provider's books do not have it yet")),
             };
         }
         for operation in open_operations(&order, payment) {
             if order.is_in_flight(self.now()) {
-                return Ok(Asked::Later("a call to the provider is under way"));
+                return Ok(Err("a call to the provider is under way"));
             }
             if open_operations(&order, payment).contains(&operation) {
-                order = self.drive(order, Drive::asking(operation), None, Some(correlation)).await?;
+                let asking = self.drive(order, Drive::asking(operation), None, Some(correlation));
+                order = Box::pin(asking).await?;
             }
         }
-        Ok(Asked::Order(order))
+        Ok(Ok(order))
     }
 }
 
 fn open_operations(order: &Order, payment: PaymentId) -> Vec<OperationId> {
     let operations = order.payment(payment).into_iter().flat_map(|payment| &payment.operations);
     operations.filter(|operation| operation.is_live()).map(|operation| operation.id).collect()
-}
-
-/// What came of asking.
-enum Asked {
-    Order(Order),
-    Later(&'static str),
 }
 
 /// Which payments of an order a notice is about: the one it names; if it names none, all that are this provider's.

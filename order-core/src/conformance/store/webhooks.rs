@@ -1,152 +1,22 @@
 //! What payment providers tell, from its arrival to what it does to an order: an engine on the store, with the simulated provider.
 
+mod shop;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
-
+use self::shop::{SECRET, Shop, disputes, payment, simulated};
 use crate::conformance::Subject;
-use crate::conformance::sample::{Sampler, address, card, customer};
+use crate::conformance::sample::customer;
 use crate::error::Error;
-use crate::gateway::{
-    BooksPage, BooksWindow, GatewayError, Instruction, PaymentGateway as _, PaymentRef, Product,
-    ProviderBooks,
-};
-use crate::id::{OrderId, PaymentId, ProductId, ProviderId, SeededIds, SellerId};
+use crate::gateway::{Instruction, PaymentGateway as _};
+use crate::id::ProviderId;
 use crate::inbox::{InboxEntry, InboxStatus};
-use crate::memory::{MemoryCatalogue, SimulatedDelivery, SimulatedGateway, SimulatedWebhooks};
+use crate::memory::{SimulatedDelivery, SimulatedWebhooks};
 use crate::money::{Currency, Money};
-use crate::order::{Actor, EventRecord, Order, OrderStatus, Tender};
-use crate::payment::{DisputeStatus, PaymentReport, ProviderToken};
-use crate::service::{Engine, OrderItem, PlaceOrder, Request};
-use crate::time::{Clock as _, Duration, ManualClock};
-
-const SECRET: &str = "sim_secret";
-
-/// A shop on the store of a case, and its provider.
-#[derive(Debug, Clone)]
-struct Shop {
-    subject: Subject,
-    engine: Engine,
-    provider: Arc<SimulatedGateway>,
-    books: Arc<Books>,
-    clock: Arc<ManualClock>,
-    samples: Arc<Sampler>,
-}
-
-/// The provider's books, which may be out of reach.
-#[derive(Debug)]
-struct Books {
-    provider: Arc<SimulatedGateway>,
-    is_away: AtomicBool,
-}
-
-#[async_trait]
-impl ProviderBooks for Books {
-    async fn report(&self, payment: &PaymentRef) -> Result<Option<PaymentReport>, GatewayError> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(GatewayError::NotSent { service: "the books", source: Some("no route\0".into()) });
-        }
-        self.provider.report(payment).await
-    }
-
-    async fn list(&self, window: &BooksWindow, cursor: Option<&str>) -> Result<BooksPage, GatewayError> {
-        self.provider.list(window, cursor).await
-    }
-}
-
-fn simulated() -> ProviderId {
-    ProviderId::new("simulated").unwrap()
-}
-
-impl Shop {
-    async fn open(subject: Subject, seed: u64, has_books: bool) -> Self {
-        let samples = Sampler::new(seed);
-        subject.apply(&samples.receive(&[("tea", 1_000)])).await;
-        let webhooks = SimulatedWebhooks::new(simulated(), [SECRET]).unwrap();
-        let provider = Arc::new(SimulatedGateway::with_webhooks(webhooks.clone()));
-        let books = Arc::new(Books { provider: provider.clone(), is_away: AtomicBool::new(false) });
-        let clock = Arc::new(ManualClock::starting_at(samples.now()));
-        let price = Money::from_minor(1_250, Currency::EUR);
-        let tea = Product::new(ProductId::new("tea").unwrap(), "Tea", SellerId::new("north").unwrap(), price);
-        let mut builder = Engine::builder(subject.store.clone())
-            .catalogue(Arc::new(MemoryCatalogue::from_iter([tea])))
-            .payment_gateway(simulated(), provider.clone())
-            .notice_reader(simulated(), Arc::new(webhooks))
-            .clock(clock.clone())
-            .ids(Arc::new(SeededIds::new(seed)));
-        if has_books {
-            builder = builder.provider_books(simulated(), books.clone());
-        }
-        let engine = builder.build().unwrap();
-        Self { subject, engine, provider, books, clock, samples: Arc::new(samples) }
-    }
-
-    /// Places an order of two units; what the provider tells of it meanwhile is thrown away.
-    async fn place(&self, token: &str) -> Order {
-        let order = self.order_two(token).await;
-        drop(self.sent());
-        order
-    }
-
-    async fn order_two(&self, token: &str) -> Order {
-        let buyer = customer("c-1");
-        let items = vec![OrderItem { product_id: ProductId::new("tea").unwrap(), quantity: 2, price: None }];
-        let command = PlaceOrder {
-            items: Some(items),
-            shipping_address: address(),
-            tender: Tender { token: ProviderToken::new(token).ok(), ..card() },
-            expected_total: None,
-            coupons: Vec::new(),
-            notes: None,
-        };
-        self.engine.orders().place(command, &Request::by(Actor::Customer(buyer))).await.unwrap().value
-    }
-
-    /// What the provider sends now.
-    fn sent(&self) -> Vec<SimulatedDelivery> {
-        self.provider.take_webhooks(self.clock.now())
-    }
-
-    /// A webhook arrives, and whoever receives it attends to it.
-    async fn deliver(&self, delivery: &SimulatedDelivery) -> Option<InboxStatus> {
-        let webhooks = self.engine.webhooks();
-        let receipt = webhooks.receive(&simulated(), &delivery.arriving(self.clock.now())).await.unwrap();
-        webhooks.attend(&receipt).await.unwrap()
-    }
-
-    async fn order(&self, id: OrderId) -> Order {
-        self.subject.store.find_order(id).await.unwrap().unwrap()
-    }
-
-    async fn inbox(&self) -> Vec<InboxEntry> {
-        let staff = Actor::Staff(customer("staff"));
-        self.engine.webhooks().list(None, None, 100, &staff).await.unwrap().items
-    }
-
-    /// The events in the outbox.
-    async fn waiting(&self) -> Vec<EventRecord> {
-        let now = self.clock.now();
-        let claimed = self.subject.store.claim_outbox(now, now + Duration::seconds(1), 100).await.unwrap();
-        claimed.into_iter().map(|message| message.record).collect()
-    }
-
-    /// A round of the pass, so much later.
-    async fn attend_after(&self, wait: Duration) -> (u32, u32) {
-        self.clock.advance(wait);
-        let report = self.engine.passes().attend(100).await.unwrap();
-        (report.done, report.failed)
-    }
-}
-
-fn disputes(order: &Order) -> Vec<DisputeStatus> {
-    let reported = order.payments[0].reported.iter();
-    reported.flat_map(|report| &report.disputes).map(|dispute| dispute.status).collect()
-}
-
-fn payment(order: &Order) -> PaymentId {
-    order.payments[0].id
-}
+use crate::order::{Actor, EventRecord, OrderStatus};
+use crate::payment::DisputeStatus;
+use crate::time::{Clock as _, Duration};
 
 /// The customer confirms at the bank and closes the browser: the provider's webhook makes the order paid, and whoever is told of
 /// events is told of that. With the provider's books, and without.
@@ -225,7 +95,7 @@ pub async fn any_order_and_repetition_ends_the_same(subject: Subject) {
 /// there. So is one about a payment whose name at the provider we have not heard yet.
 pub async fn early_webhook_is_parked_and_attended_to_later(subject: Subject) {
     let shop = Shop::open(subject.clone(), 164, true).await;
-    let (set, early) = shop.samples.order("c-9", "tea");
+    let (place, early) = shop.samples.order("c-9", "tea");
     let (first, operation) = (&early.payments[0], &early.payments[0].operations[0]);
     shop.provider.execute(&Instruction::new(&early, first, operation)).await.unwrap();
     let sent = shop.sent();
@@ -236,7 +106,7 @@ pub async fn early_webhook_is_parked_and_attended_to_later(subject: Subject) {
     assert_eq!(shop.attend_after(Duration::seconds(14)).await, (0, 0), "it waits");
     assert_eq!(shop.attend_after(Duration::seconds(1)).await, (0, 1));
     assert_eq!(shop.deliver(&sent[0]).await, None, "what is delivered again is known");
-    subject.apply(&set).await;
+    subject.apply(&place).await;
     assert_eq!(shop.attend_after(Duration::seconds(29)).await, (0, 0), "it waits longer");
     assert_eq!(shop.attend_after(Duration::seconds(1)).await, (1, 0));
     assert_eq!(shop.order(early.id).await.status, OrderStatus::Paid);
