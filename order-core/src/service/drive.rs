@@ -166,10 +166,21 @@ impl Parts {
         id: PaymentId,
         report: PaymentReport,
     ) -> Result<Order> {
+        self.take_report_of(order, id, report, None).await
+    }
+
+    /// The same, tied to the request of whoever has asked for it.
+    pub(crate) async fn take_report_of(
+        &self,
+        order: Order,
+        id: PaymentId,
+        report: PaymentReport,
+        correlation: Option<&str>,
+    ) -> Result<Order> {
         let mut drive = Drive::default();
         let fact = Fact::Report(id, Box::new(report));
-        let order = self.take_in(order, &fact, &mut drive, &mut None, None).await?;
-        Box::pin(self.drive(order, drive, None, None)).await
+        let order = self.take_in(order, &fact, &mut drive, &mut None, correlation).await?;
+        Box::pin(self.drive(order, drive, None, correlation)).await
     }
 
     /// Takes the hold from an order whose time is over, without driving it further.
