@@ -63,6 +63,7 @@ mod orders;
 mod params;
 mod payments;
 mod problem;
+mod reconciliation;
 mod stock;
 
 pub use api::{Api, ApiBuilder, router};
