@@ -18,7 +18,7 @@
 //!
 //! | module | what it stands in for |
 //! |---|---|
-//! | [`stripe`] | Payment Intents, refunds, events and signed webhooks of Stripe |
+//! | [`stripe`] | Payment Intents, charges, refunds, disputes, events and signed webhooks of Stripe |
 //! | [`wire`] | the network between: every exchange is recorded, and any can [go wrong](wire::WireFault) |
 //!
 //! A stand-in listens on a free port of `127.0.0.1` for as long as its value lives. Its books can be read, and they are what an

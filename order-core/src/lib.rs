@@ -108,6 +108,7 @@ pub mod order;
 pub mod outbox;
 pub mod payment;
 pub mod pricing;
+pub mod reconciliation;
 pub mod service;
 #[cfg(feature = "conformance")]
 pub mod simulation;

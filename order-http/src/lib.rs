@@ -66,6 +66,7 @@ mod orders;
 mod params;
 mod payments;
 mod problem;
+mod reconciliation;
 mod stock;
 mod webhooks;
 

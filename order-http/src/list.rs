@@ -14,7 +14,7 @@ use crate::params::Params;
 use crate::problem::Problem;
 
 /// How many items a page has when nobody says.
-const DEFAULT_LIMIT: u32 = 20;
+pub(crate) const DEFAULT_LIMIT: u32 = 20;
 
 /// What a list of orders takes. It is here for the document: [`read_list`] reads it.
 #[derive(Debug, IntoParams)]
@@ -141,6 +141,25 @@ pub(crate) fn read_date(text: &str, pointer: &str, invalid: &mut Invalid) -> Opt
         invalid.push(pointer, "invalid_date", DATE);
     }
     time
+}
+
+/// Reads the last date or time of a span of a body: the first instant that is not in it. What is wrong with it is noted.
+pub(crate) fn read_last_date(text: &str, pointer: &str, invalid: &mut Invalid) -> Option<Timestamp> {
+    let time = read_time(text, Edge::End);
+    if time.is_none() {
+        invalid.push(pointer, "invalid_date", DATE);
+    }
+    time
+}
+
+/// Reads from when a list is wanted.
+pub(crate) fn read_begin(params: &mut Params, name: &str) -> Option<Timestamp> {
+    params.read(name, "invalid_date", DATE, |text| read_time(text, Edge::Start))
+}
+
+/// Reads until when a list is wanted: the first instant that is not in it.
+pub(crate) fn read_end(params: &mut Params, name: &str) -> Option<Timestamp> {
+    params.read(name, "invalid_date", DATE, |text| read_time(text, Edge::End))
 }
 
 /// Reads a time in RFC 3339. A `+` that the query's encoding has made a blank is taken for what it was.

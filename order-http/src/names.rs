@@ -88,6 +88,15 @@ schemas! {
     FindingStatusName = FindingStatus { Open, Resolved }
     /// What somebody says about a finding.
     ResolutionName = Resolution { Dismiss, AcceptProvider }
+    /// What a provider's books and ours don't agree on.
+    DifferenceKindName = DifferenceKind {
+        MoneyWithoutPayment, OrderMissing, SecondObject, NotAtProvider, CurrencyDiffers, AmountDiffers, OutcomeDiffers,
+        CapturedMore, CapturedLess, RefundedMore, RefundedLess, NotReleased, Released, DisputeUnknown,
+    }
+    /// Who can repair a difference: the engine (`automatic`), or a person.
+    RepairName = Repair { Automatic, ByHand }
+    /// How a difference is repaired.
+    RemedyName = Remedy { TakeIn, ResolveFinding, ReturnAtProvider, Void, Investigate }
     /// Whose doing an operation is: ours, somebody's at the provider, or that of time.
     OriginName = Origin { Engine, Provider, Expiry }
     /// What a webhook is about.

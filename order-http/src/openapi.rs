@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::problem::{self, Problem, ProblemBody};
-use crate::{cart, findings, inventory, operations, orders, payments, stock, webhooks};
+use crate::{cart, findings, inventory, operations, orders, payments, reconciliation, stock, webhooks};
 
 /// The document, as it is served.
 #[derive(Debug, Clone)]
@@ -35,6 +35,7 @@ fn resources() -> OpenApiRouter<Api> {
         .merge(orders::routes())
         .merge(payments::routes())
         .merge(findings::routes())
+        .merge(reconciliation::routes())
         .merge(stock::routes())
         .merge(inventory::routes())
         .merge(webhooks::routes())

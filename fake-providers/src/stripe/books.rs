@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::charge::Dispute;
 use super::currency;
 use super::event::Event;
 use super::intent::{Behaviour, Intent, Refund};
@@ -22,12 +23,13 @@ pub(super) struct Books {
     pub(super) base: String,
     pub(super) intents: BTreeMap<String, Intent>,
     pub(super) refunds: BTreeMap<String, Refund>,
+    pub(super) disputes: BTreeMap<String, Dispute>,
     pub(super) events: Vec<Event>,
     count: u64,
 }
 
 impl Books {
-    fn id(&mut self, prefix: &str) -> String {
+    pub(super) fn id(&mut self, prefix: &str) -> String {
         self.count = self.count.saturating_add(1);
         format!("{prefix}_fake{:012}", self.count)
     }
@@ -37,7 +39,7 @@ impl Books {
         self.events.push(Event::new(id, kind, object, now));
     }
 
-    fn tell_intent(&mut self, kind: &str, id: &str, now: i64) -> Result<Value, Problem> {
+    pub(super) fn tell_intent(&mut self, kind: &str, id: &str, now: i64) -> Result<Value, Problem> {
         let object = self.intent(id)?.json(&self.base);
         self.tell(kind, object.clone(), now);
         Ok(object)
@@ -59,10 +61,7 @@ impl Books {
         let over: Vec<String> =
             self.intents.values().filter(is_over).map(|intent| intent.id.clone()).collect();
         for id in over {
-            if let Ok(intent) = self.intent_mut(&id) {
-                intent.cancel("automatic", now);
-            }
-            let _ = self.tell_intent("payment_intent.canceled", &id, now);
+            self.expire(&id, now);
         }
     }
 
@@ -183,10 +182,12 @@ impl Books {
                 format!("The amount to capture must be more than 0 and at most {}", intent.capturable);
             return Err(Problem::state("amount_too_large", message).param("amount_to_capture"));
         }
+        let rest = intent.capturable.saturating_sub(amount);
         intent.received = amount;
         intent.capturable = 0;
         intent.status = "succeeded";
         intent.metadata.extend(metadata);
+        self.release(id, rest, now);
         self.tell_intent("payment_intent.succeeded", id, now)
     }
 
@@ -197,7 +198,9 @@ impl Books {
         if intent.status != "requires_capture" && !INITIAL.contains(&intent.status) {
             return Err(intent.unexpected("cancel"));
         }
+        let rest = intent.capturable;
         intent.cancel(reason.as_deref().unwrap_or("abandoned"), now);
+        self.release(id, rest, now);
         self.tell_intent("payment_intent.canceled", id, now)
     }
 
@@ -225,6 +228,9 @@ impl Books {
         if left == 0 {
             return Err(Problem::state("charge_already_refunded", "The charge has already been refunded."));
         }
+        if self.is_disputed(&intent) {
+            return Err(Problem::state("charge_disputed", "The charge has been charged back."));
+        }
         let amount = amount.unwrap_or(left);
         if amount <= 0 || amount > left {
             let message =
@@ -246,6 +252,7 @@ impl Books {
             reason,
             status,
             failure_reason: None,
+            is_release: false,
             metadata,
         };
         let object = refund.json();

@@ -71,6 +71,11 @@ impl Intent {
         format!("{}_secret_{}", self.id, self.created)
     }
 
+    /// Whether it was ever tried to take the money.
+    pub(super) fn has_charge(&self) -> bool {
+        self.authorised > 0 || self.error.is_some()
+    }
+
     pub(super) fn charge_id(&self) -> String {
         self.id.replacen("pi_", "ch_", 1)
     }
@@ -123,7 +128,7 @@ impl Intent {
     /// As Stripe writes it.
     pub(super) fn json(&self, base: &str) -> Value {
         let automatic = if self.has_automatic_methods { json!({ "enabled": true }) } else { Value::Null };
-        let charge = if self.authorised > 0 { json!(self.charge_id()) } else { Value::Null };
+        let charge = if self.has_charge() { json!(self.charge_id()) } else { Value::Null };
         json!({
             "id": self.id,
             "object": "payment_intent",
@@ -178,17 +183,20 @@ pub(super) struct Refund {
     pub(super) reason: Option<String>,
     pub(super) status: &'static str,
     pub(super) failure_reason: Option<&'static str>,
+    /// Whether it only released what was never captured: the balance is as it was.
+    pub(super) is_release: bool,
     pub(super) metadata: BTreeMap<String, String>,
 }
 
 impl Refund {
     /// As Stripe writes it.
     pub(super) fn json(&self) -> Value {
+        let balance = (!self.is_release).then(|| self.id.replacen("re_", "txn_", 1));
         let mut refund = json!({
             "id": self.id,
             "object": "refund",
             "amount": self.amount,
-            "balance_transaction": null,
+            "balance_transaction": balance,
             "charge": self.charge,
             "created": self.created,
             "currency": self.currency,

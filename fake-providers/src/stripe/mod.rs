@@ -1,4 +1,4 @@
-//! Stripe: Payment Intents, refunds, events and webhooks.
+//! Stripe: Payment Intents, charges, refunds, disputes, events and webhooks; and what is done in its dashboard.
 //!
 //! | it enforces | how |
 //! |---|---|
@@ -6,6 +6,8 @@
 //! | amounts | whole units; multiples of 100 for ISK and UGX, of 10 for three-decimal currencies; at most eight digits |
 //! | states | an intent is confirmed, captured and cancelled only from where Stripe allows it, and captured once: what is left is released |
 //! | limits | captured ≤ set aside, given back ≤ captured |
+//! | disputes | nothing is given back of a charge while its bank holds the money |
+//! | releases | what was set aside and not captured is listed as a refund, too, as `amount_to_capture` is documented |
 //! | parameters | unknown ones are refused |
 //! | time | what is set aside is released after 7 days |
 //!
@@ -17,7 +19,9 @@
 //! The customer's page is `GET /fake/3ds/{intent}`; its buttons complete or refuse the payment.
 
 mod books;
+mod charge;
 mod currency;
+mod dashboard;
 mod event;
 mod intent;
 mod page;
@@ -30,6 +34,7 @@ use std::sync::Arc;
 use order_core::time::Clock;
 
 pub use event::{SignedEvent, sign};
+use params::Params;
 use service::Stripe;
 
 use crate::wire::Wire;
@@ -114,6 +119,44 @@ impl FakeStripe {
     /// A refund that was pending, or had succeeded, comes to its end. It is told by `metadata[operation_id]`, or by its id.
     pub fn settle_refund(&self, refund: &str, succeed: bool) -> bool {
         self.stripe.settle_refund(refund, succeed)
+    }
+
+    /// Somebody refunds a payment in the dashboard. The payment is told by what the caller has written to `metadata[payment_id]`, or
+    /// by the intent's id; the amount is in Stripe's units. Gives the refund's id, if there was so much.
+    pub fn refund_by_hand(&self, payment: &str, amount: i64) -> Option<String> {
+        self.stripe.by_hand(payment, |books, id, now| books.refund_by_hand(id, amount, now))
+    }
+
+    /// Somebody captures in the dashboard what is set aside, all or a part. Tells whether it could be done.
+    pub fn capture_by_hand(&self, payment: &str, amount: i64) -> bool {
+        let form = Params::of_form(&format!("amount_to_capture={amount}"));
+        self.stripe.by_hand(payment, |books, id, now| books.capture(id, form, now).ok()).is_some()
+    }
+
+    /// Somebody gives up in the dashboard what is set aside. Tells whether it could be done.
+    pub fn cancel_by_hand(&self, payment: &str) -> bool {
+        let form = Params::of_form("");
+        self.stripe.by_hand(payment, |books, id, now| books.cancel(id, form, now).ok()).is_some()
+    }
+
+    /// Somebody makes a payment in the dashboard, for nothing of ours. Gives the intent's id.
+    pub fn charge_by_hand(&self, amount: i64, currency: &str) -> Option<String> {
+        self.stripe.at_the_dashboard(|books, now| books.charge_by_hand(amount, currency, now))
+    }
+
+    /// The time of what is set aside is over. Tells whether anything was.
+    pub fn expire(&self, payment: &str) -> bool {
+        self.stripe.by_hand(payment, |books, id, now| books.expire(id, now).then_some(())).is_some()
+    }
+
+    /// The customer disputes a payment at their bank. Gives the dispute's id.
+    pub fn open_dispute(&self, payment: &str, amount: i64) -> Option<String> {
+        self.stripe.by_hand(payment, |books, id, now| books.open_dispute(id, amount, now))
+    }
+
+    /// The bank decides a dispute. Tells whether it was open.
+    pub fn close_dispute(&self, dispute: &str, is_won: bool) -> bool {
+        self.stripe.at_the_dashboard(|books, now| books.close_dispute(dispute, is_won, now))
     }
 
     /// Its books: an account for each intent by which money moved, oldest first.

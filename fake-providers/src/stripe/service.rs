@@ -71,6 +71,27 @@ impl Stripe {
         state.books.settle_intent(&id, approve, self.now())
     }
 
+    /// Does something by hand with the intent of a payment, which is told by `metadata[payment_id]` or by its id. Of several it is
+    /// one by which money moved.
+    pub(super) fn by_hand<T>(
+        &self,
+        payment: &str,
+        act: impl FnOnce(&mut Books, &str, i64) -> Option<T>,
+    ) -> Option<T> {
+        let mut state = self.state();
+        let is_meant = |intent: &&super::intent::Intent| {
+            let named = intent.metadata.get("payment_id").is_some_and(|found| found == payment);
+            (intent.id == payment || named) && intent.authorised > 0
+        };
+        let id = state.books.intents.values().find(is_meant)?.id.clone();
+        act(&mut state.books, &id, self.now())
+    }
+
+    /// Does something by hand that is about no payment of ours.
+    pub(super) fn at_the_dashboard<T>(&self, act: impl FnOnce(&mut Books, i64) -> T) -> T {
+        act(&mut self.state().books, self.now())
+    }
+
     pub(super) fn settle_refund(&self, refund: &str, succeed: bool) -> bool {
         let mut state = self.state();
         let found = state.books.refunds.values().find(|other| {
@@ -200,6 +221,8 @@ impl State {
                 .get(*id)
                 .map(super::intent::Refund::json)
                 .ok_or_else(|| Problem::missing("refund", id)),
+            ("GET", ["v1", "charges", id]) => read_charge(books, id),
+            ("GET", ["v1", "disputes"]) => list_disputes(books, Params::of_query(&request.query)),
             ("GET", ["v1", "events"]) => list_events(books, Params::of_query(&request.query)),
             (method, _) => {
                 let message = format!("Unrecognized request URL ({method}: {}).", request.path);
@@ -261,8 +284,11 @@ fn page_of(url: &str, mut newest_first: Vec<Value>, params: &mut Params) -> Resu
 }
 
 fn list_intents(books: &Books, mut params: Params) -> Result<Value, Problem> {
-    let since = params.below("created").get("gte").and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
-    let found = books.intents.values().rev().filter(|intent| intent.created >= since);
+    let created = params.below("created");
+    let bound = |name: &str| created.get(name).and_then(|text| text.parse::<i64>().ok());
+    let (since, until) = (bound("gte").unwrap_or(i64::MIN), bound("lt").unwrap_or(i64::MAX));
+    let is_in = |intent: &&super::intent::Intent| since <= intent.created && intent.created < until;
+    let found = books.intents.values().rev().filter(is_in);
     let page =
         page_of("/v1/payment_intents", found.map(|intent| intent.json(&books.base)).collect(), &mut params)?;
     params.finish()?;
@@ -274,6 +300,23 @@ fn list_refunds(books: &Books, mut params: Params) -> Result<Value, Problem> {
     let is_meant = |other: &String| intent.as_ref().is_none_or(|intent| intent == other);
     let found = books.refunds.values().rev().filter(|refund| is_meant(&refund.intent));
     let page = page_of("/v1/refunds", found.map(super::intent::Refund::json).collect(), &mut params)?;
+    params.finish()?;
+    Ok(page)
+}
+
+fn read_charge(books: &Books, id: &str) -> Result<Value, Problem> {
+    let intent = books.intent(&id.replacen("ch_", "pi_", 1)).ok().filter(|intent| intent.has_charge());
+    let intent = intent.ok_or_else(|| Problem::missing("charge", id))?;
+    Ok(super::charge::json(books, intent))
+}
+
+fn list_disputes(books: &Books, mut params: Params) -> Result<Value, Problem> {
+    let (intent, charge) = (params.take("payment_intent"), params.take("charge"));
+    let found = books.disputes.values().rev().filter(|dispute| {
+        intent.as_ref().is_none_or(|intent| *intent == dispute.intent)
+            && charge.as_ref().is_none_or(|charge| *charge == dispute.charge)
+    });
+    let page = page_of("/v1/disputes", found.map(super::charge::Dispute::json).collect(), &mut params)?;
     params.finish()?;
     Ok(page)
 }

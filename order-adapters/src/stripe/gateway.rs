@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
 use order_core::id::OperationId;
 use order_core::payment::{Answer, Decline, OperationKind};
-use order_core::time::{Clock, Duration, Timestamp};
+use order_core::time::{Clock, Duration};
 use secrecy::SecretString;
 
 use super::currency::AMOUNTS;
-use super::object::{Failure, Intent, Page, Problem, Refund};
+use super::lookup::made_at;
+use super::object::{Failure, Intent, Problem, Refund};
 use super::reading::{self, Reading};
 use super::{StripeBuilder, request};
 use crate::provider::{Call, Reply, Transport, Verdict};
@@ -17,14 +18,8 @@ use crate::provider::{Call, Reply, Transport, Verdict};
 /// How long a key is relied on: Stripe keeps keys for at least 24 hours.
 const KEY_LIFETIME: Duration = Duration::hours(23);
 
-/// How far Stripe's clock and ours may be apart when a list is asked for by time.
-const CLOCKS_APART: Duration = Duration::hours(1);
-
 /// How many keys one step is tried with, when Stripe has kept a 500 under the one before.
 const MAX_KEYS: u8 = 3;
-
-/// How many pages of a list are read: ten thousand objects. A busier shop's question stays unknown.
-const MAX_PAGES: u32 = 100;
 
 /// Stripe as a payment gateway. See the [module](super).
 pub struct StripeGateway {
@@ -46,7 +41,7 @@ enum Found {
 /// How a step on an intent ended, when it was no success that can be read at once.
 enum Step {
     /// Stripe has the step behind it, be it now or earlier: the intent tells.
-    Done(Option<Intent>),
+    Done(Option<Box<Intent>>),
     /// Stripe refused it.
     Refused(Problem),
 }
@@ -66,11 +61,11 @@ impl StripeGateway {
         Self { transport, secret_key, return_url, clock }
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, GatewayError> {
+    pub(super) async fn send(&self, call: &Call) -> Result<Reply, GatewayError> {
         self.transport.send(call, &self.secret_key).await
     }
 
-    fn service(&self) -> &'static str {
+    pub(super) fn service(&self) -> &'static str {
         self.transport.service()
     }
 
@@ -98,7 +93,7 @@ impl StripeGateway {
         let call = |key: &str| request::confirm(instruction, id, self.return_url.as_deref(), key);
         let step = self.step(instruction, id, "confirm", call).await?;
         let (intent, problem) = match step {
-            Step::Done(Some(intent)) => (intent, None),
+            Step::Done(Some(intent)) => (*intent, None),
             Step::Done(None) => (self.read(id).await?, None),
             Step::Refused(problem) => (self.read(id).await?, Some(problem)),
         };
@@ -140,7 +135,7 @@ impl StripeGateway {
             self.step(instruction, &id, "void", call).await?
         };
         let (intent, problem) = match step {
-            Step::Done(Some(intent)) => (intent, None),
+            Step::Done(Some(intent)) => (*intent, None),
             Step::Done(None) => (self.read(&id).await?, None),
             Step::Refused(problem) if problem.code.as_deref() == Some("resource_missing") => {
                 return Ok(Answer::Declined(reading::decline(&problem)));
@@ -168,7 +163,7 @@ impl StripeGateway {
             let reply = self.send(&call(&request::key(instruction.key, name, again))).await?;
             match reply.verdict() {
                 Verdict::Done if is_replayed(&reply) => return Ok(Step::Done(None)),
-                Verdict::Done => return Ok(Step::Done(Some(reply.json(self.service())?))),
+                Verdict::Done => return Ok(Step::Done(Some(Box::new(reply.json(self.service())?)))),
                 Verdict::Refused => {
                     let problem = reply.json::<Failure>(self.service())?.error;
                     // The key was used with another configuration of ours: somebody has made the step, with some end.
@@ -178,7 +173,7 @@ impl StripeGateway {
                 Verdict::Unknown if is_replayed(&reply) => {
                     let intent = self.read(id).await?;
                     if reading::intent(&intent, instruction) != Reading::Ready {
-                        return Ok(Step::Done(Some(intent)));
+                        return Ok(Step::Done(Some(Box::new(intent))));
                     }
                 }
                 Verdict::Busy | Verdict::Limited | Verdict::Unauthorised | Verdict::Unknown => {
@@ -281,80 +276,10 @@ impl StripeGateway {
         Ok(self.find_intent(instruction.first_key).await?.map(|intent| intent.id))
     }
 
-    /// Looks through the intents that were made since an operation began. Of several, the one that was confirmed counts.
-    async fn find_intent(&self, key: OperationId) -> Result<Option<Intent>, GatewayError> {
-        let since = made_at(key).unwrap_or_default() - CLOCKS_APART;
-        let mut found: Option<Intent> = None;
-        let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let page: Page<Intent> = self.get(&request::list_intents(since, after.as_deref())).await?;
-            after = page.data.last().map(|last| last.id.clone());
-            for intent in page.data {
-                let is_ours =
-                    intent.metadata.get(request::OPERATION).is_some_and(|id| *id == key.to_string());
-                let was_confirmed = intent.status != "requires_confirmation";
-                if is_ours && (was_confirmed || found.is_none()) {
-                    found = Some(intent);
-                }
-            }
-            if !page.has_more || after.is_none() {
-                return Ok(found);
-            }
-        }
-        Err(GatewayError::unknown(self.service()))
-    }
-
-    async fn find_refund(&self, key: OperationId, intent: &str) -> Result<Option<Refund>, GatewayError> {
-        let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let page: Page<Refund> = self.get(&request::list_refunds(intent, after.as_deref())).await?;
-            after = page.data.last().map(|last| last.id.clone());
-            let is_ours = |refund: &Refund| {
-                let metadata = refund.metadata.as_ref();
-                metadata
-                    .and_then(|data| data.get(request::OPERATION))
-                    .is_some_and(|id| *id == key.to_string())
-            };
-            if let Some(refund) = page.data.into_iter().find(is_ours) {
-                return Ok(Some(refund));
-            }
-            if !page.has_more || after.is_none() {
-                return Ok(None);
-            }
-        }
-        Err(GatewayError::unknown(self.service()))
-    }
-
-    async fn read(&self, id: &str) -> Result<Intent, GatewayError> {
-        self.get(&request::read_intent(id)).await
-    }
-
-    async fn read_refund(&self, id: &str) -> Result<Refund, GatewayError> {
-        self.get(&request::read_refund(id)).await
-    }
-
-    async fn get<T: serde::de::DeserializeOwned>(&self, call: &Call) -> Result<T, GatewayError> {
-        let reply = self.send(call).await?;
-        match reply.verdict() {
-            Verdict::Done => reply.json(self.service()),
-            Verdict::Refused
-            | Verdict::Busy
-            | Verdict::Limited
-            | Verdict::Unauthorised
-            | Verdict::Unknown => Err(reply.failure(self.service())),
-        }
-    }
-
     /// Whether Stripe may have forgotten an operation's keys.
     fn is_old(&self, key: OperationId) -> bool {
         made_at(key).is_none_or(|at| self.clock.now() - at > KEY_LIFETIME)
     }
-}
-
-/// When an operation began: its id tells.
-fn made_at(key: OperationId) -> Option<Timestamp> {
-    let (seconds, nanos) = key.uuid().get_timestamp()?.to_unix();
-    Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 /// Whether Stripe repeats what it answered the first time, so that the object in it may be out of date.

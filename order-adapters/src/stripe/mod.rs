@@ -12,9 +12,11 @@
 //! let stripe = StripeGateway::builder(secret_key)
 //!     .return_url("https://shop.example/orders/paid")
 //!     .build()?;
+//! let (stripe, name) = (Arc::new(stripe), ProviderId::new("stripe")?);
 //! let engine = Engine::builder(Arc::new(MemoryStore::default()))
 //!     .catalogue(Arc::new(MemoryCatalogue::default()))
-//!     .payment_gateway(ProviderId::new("stripe")?, Arc::new(stripe))
+//!     .payment_gateway(name.clone(), stripe.clone())
+//!     .provider_books(name, stripe)
 //!     .build()?;
 //! # let _ = engine;
 //! # Ok(())
@@ -40,6 +42,15 @@
 //!
 //! A refusal is final: the intent of a declined charge is closed before it is reported.
 //!
+//! # The books
+//! The gateway is [`ProviderBooks`](order_core::gateway::ProviderBooks) as well. A report of a payment is its intent, the charge of
+//! it, and every refund and dispute; so a page of the list takes up to three requests for each intent with money, one for each
+//! other. The list comes newest first, as Stripe's does.
+//!
+//! What Stripe releases of an authorisation (the rest of a capture, a hold that was given up or has expired) it lists as a refund,
+//! too. Such a one moves no balance and is not told as a refund. A dispute is open from the bank's first question on
+//! (`warning_needs_response`), though no money has moved then, so that somebody looks at it.
+//!
 //! # Amounts
 //! Stripe's units are not always ISO 4217's. An amount that they can't tell exactly, such as 5.124 KWD, is declined
 //! (`amount_not_representable`) before anything is sent.
@@ -52,9 +63,12 @@
 //! driver may bring) works here, since one is chosen explicitly; other libraries in the same program may need the host to call
 //! `rustls::crypto::aws_lc_rs::default_provider().install_default()`.
 
+mod account;
+mod books;
 mod builder;
 mod currency;
 mod gateway;
+mod lookup;
 mod object;
 mod reading;
 mod request;

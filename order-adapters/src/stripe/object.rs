@@ -22,6 +22,10 @@ pub(super) struct Intent {
     #[serde(default)]
     pub(super) next_action: Option<NextAction>,
     #[serde(default)]
+    pub(super) capture_method: Option<String>,
+    #[serde(default)]
+    pub(super) latest_charge: Option<String>,
+    #[serde(default)]
     pub(super) cancellation_reason: Option<String>,
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, String>,
@@ -51,8 +55,56 @@ pub(super) struct Refund {
     pub(super) status: Option<String>,
     #[serde(default)]
     pub(super) failure_reason: Option<String>,
+    /// What it did to the account's balance. Nothing, when it released what was never captured.
+    #[serde(default)]
+    pub(super) balance_transaction: Option<String>,
     #[serde(default)]
     pub(super) metadata: Option<BTreeMap<String, String>>,
+}
+
+/// A `Charge`: one attempt to pay an intent. All but the latest have failed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Charge {
+    pub(super) status: String,
+    pub(super) amount: i64,
+    /// Whether it was ever disputed.
+    #[serde(default)]
+    pub(super) disputed: bool,
+}
+
+/// A `Dispute`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Dispute {
+    pub(super) id: String,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+    pub(super) created: i64,
+}
+
+/// What stands in a list: the next page begins behind its id.
+pub(super) trait Listed {
+    fn id(&self) -> &str;
+}
+
+impl Listed for Intent {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Listed for Refund {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Listed for Dispute {
+    fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// One page of a list.

@@ -128,7 +128,8 @@ pub(super) fn refused(code: &str, message: &str) -> Answer {
     Answer::Declined(Decline::new(code, message))
 }
 
-fn canceled(intent: &Intent) -> Decline {
+/// Why an intent was given up.
+pub(super) fn canceled(intent: &Intent) -> Decline {
     match (&intent.last_payment_error, intent.cancellation_reason.as_deref()) {
         (Some(problem), _) => decline(problem),
         (None, Some(reason)) => Decline::new("canceled", format!("the payment was given up: {reason}")),
@@ -136,7 +137,8 @@ fn canceled(intent: &Intent) -> Decline {
     }
 }
 
-fn action(intent: &Intent) -> Answer {
+/// What the customer has to do about an intent.
+pub(super) fn action(intent: &Intent) -> Answer {
     let page = intent.next_action.as_ref().and_then(|next| next.redirect_to_url.as_ref()?.url.clone());
     let action = match (page, &intent.client_secret) {
         (Some(url), _) => PaymentAction::Redirect { url },
@@ -159,6 +161,7 @@ pub(super) fn money(units: i64, currency: &str) -> Option<Money> {
     AMOUNTS.money(units, currency).ok()
 }
 
+/// What Stripe calls an object.
 pub(super) fn reference(id: &str) -> Option<ProviderReference> {
     ProviderReference::new(id).ok()
 }

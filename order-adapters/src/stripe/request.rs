@@ -1,6 +1,6 @@
 //! What is sent to Stripe: pure functions of an instruction.
 
-use order_core::gateway::Instruction;
+use order_core::gateway::{BooksWindow, Instruction};
 use order_core::id::OperationId;
 use order_core::payment::{OperationKind, PaymentMethod, ProviderToken};
 use order_core::time::Timestamp;
@@ -19,6 +19,7 @@ pub(super) const CAPTURED_BY: &str = "captured_by";
 
 /// How many objects one page of a list has: the most that Stripe gives.
 const PAGE: &str = "100";
+const MOST: u32 = 100;
 
 /// The idempotency key of one step of an operation. `again` counts the keys that were used up by an answer that is no answer (a
 /// stored 500), for steps that can be made anew without harm.
@@ -97,6 +98,32 @@ pub(super) fn list_intents(since: Timestamp, after: Option<&str>) -> Call {
         .field("created[gte]", since.timestamp().to_string())
         .optional("starting_after", after);
     versioned(Call::get("/v1/payment_intents").query(query))
+}
+
+/// One page of the intents that were made in a window of time, newest first. Stripe's clock knows whole seconds: the window is
+/// widened to them.
+pub(super) fn list_window(window: &BooksWindow, after: Option<&str>) -> Call {
+    let until = window.until.timestamp().saturating_add(i64::from(window.until.timestamp_subsec_nanos() > 0));
+    let query = Form::default()
+        .field("limit", window.limit.clamp(1, MOST).to_string())
+        .field("created[gte]", window.since.timestamp().to_string())
+        .field("created[lt]", until.to_string())
+        .optional("starting_after", after);
+    versioned(Call::get("/v1/payment_intents").query(query))
+}
+
+/// Reads a charge.
+pub(super) fn read_charge(charge: &str) -> Call {
+    versioned(Call::get(format!("/v1/charges/{}", segment(charge))))
+}
+
+/// One page of the disputes of an intent, newest first.
+pub(super) fn list_disputes(intent: &str, after: Option<&str>) -> Call {
+    let query = Form::default()
+        .field("limit", PAGE)
+        .field("payment_intent", intent)
+        .optional("starting_after", after);
+    versioned(Call::get("/v1/disputes").query(query))
 }
 
 /// One page of the refunds of an intent, newest first.

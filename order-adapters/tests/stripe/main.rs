@@ -8,6 +8,7 @@
     reason = "tests: what is not there fails them, and how much was covered is for whoever runs them with --nocapture"
 )]
 
+mod books;
 mod conformance;
 mod desk;
 mod enumeration;

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use order_core::gateway::PaymentGateway as _;
+use order_core::gateway::{BooksWindow, PaymentGateway as _, ProviderBooks as _};
 use order_core::money::{Currency, Money};
 use order_core::payment::{OperationKind, PaymentMethod};
-use order_core::time::Duration as Span;
+use order_core::time::{Clock as _, Duration as Span};
 use order_fake_providers::wire::{Exchange, WireFault};
 use serde_json::{Value, json};
 
@@ -51,6 +51,16 @@ async fn everything() -> Vec<Exchange> {
     for fault in [WireFault::FailBefore, WireFault::InProgress, WireFault::Limited(None)] {
         desk.stripe.wire().fail_next("POST", "/confirm", fault);
         let _ = gateway.execute(&desk.charge(APPROVED)).await;
+    }
+    let disputed = desk.charge(APPROVED);
+    let _ = gateway.execute(&disputed).await;
+    desk.stripe.open_dispute(&disputed.payment_id.to_string(), 300);
+    let _ = gateway.execute(&desk.first(OperationKind::Authorise, Some(APPROVED), euros(1_000))).await;
+    let since = desk.clock.now() - Span::days(1);
+    let window = BooksWindow { since, until: desk.clock.now() + Span::seconds(1), limit: 7 };
+    let mut page = gateway.list(&window, None).await.unwrap();
+    while let Some(cursor) = page.next {
+        page = gateway.list(&window, Some(&cursor)).await.unwrap();
     }
     let old = desk.charge(APPROVED);
     desk.clock.advance(Span::hours(25));
@@ -138,6 +148,8 @@ async fn stripe_s_own_file_allows_every_request_and_every_reply() {
         })
         .collect();
     let expected = [
+        "GET v1/charges/{id}",
+        "GET v1/disputes",
         "GET v1/payment_intents",
         "GET v1/payment_intents/{id}",
         "GET v1/refunds",
@@ -157,6 +169,9 @@ async fn stripe_s_own_file_allows_every_request_and_every_reply() {
         println!("NOT CHECKED: PAYMENT_SPECS does not name a folder with the providers' OpenAPI files");
         return;
     };
+    // The file in use has no disputes.
+    let exchanges: Vec<Exchange> =
+        exchanges.into_iter().filter(|exchange| exchange.request.path != "/v1/disputes").collect();
     let mut lines: Vec<Value> = exchanges.iter().map(request).collect();
     lines.extend(exchanges.iter().filter(|exchange| exchange.reply.is_some()).map(reply));
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stripe-exchanges.jsonl");

@@ -22,7 +22,8 @@ pub trait ProviderBooks: fmt::Debug + Send + Sync {
     /// [`GatewayError`]; nothing is concluded from it.
     async fn report(&self, payment: &PaymentRef) -> Result<Option<PaymentReport>, GatewayError>;
 
-    /// A page of everything that was begun in a window of time, oldest first, ours or not.
+    /// A page of everything that was begun in a window of time, ours or not, in the provider's own order. Whoever goes on from
+    /// [`BooksPage::next`] with the same window misses nothing and gets nothing twice.
     ///
     /// # Errors
     /// As [`report`](Self::report).

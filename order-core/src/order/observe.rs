@@ -237,7 +237,7 @@ impl Books<'_, '_> {
 }
 
 /// Whether an operation of ours may be the one that a report tells of without naming it.
-fn awaits(operation: &Operation, kind: OperationKind) -> bool {
+pub(crate) fn awaits(operation: &Operation, kind: OperationKind) -> bool {
     operation.kind == kind
         && operation.origin.is_engine()
         && (operation.is_live() || operation.status == OperationStatus::Lapsed)

@@ -244,6 +244,14 @@ impl Operation {
         }
     }
 
+    /// Whether it takes money, when it succeeds.
+    pub(crate) fn takes(&self) -> bool {
+        match self.kind {
+            OperationKind::Charge | OperationKind::Capture => true,
+            OperationKind::Authorise | OperationKind::Void | OperationKind::Refund => false,
+        }
+    }
+
     /// When to ask the provider again after `tries` answers: 15 seconds, doubling, at most six hours apart.
     pub fn ask_after(tries: u32) -> Duration {
         let doublings = tries.min(11);

@@ -8,8 +8,9 @@ use crate::gateway::{
 use crate::id::{IdSource, LocationId, ProductId, ProviderId, SystemIds};
 use crate::order::{Actor, Context, Draft, NumberStrategy, Order, OrderPolicy, RandomNumbers};
 use crate::pricing::Pricing;
+use crate::service::reconciliation::Seen;
 use crate::service::setbacks::Setbacks;
-use crate::service::{Carts, Inventory, Orders, Passes, Payments, Request, Webhooks};
+use crate::service::{Carts, Inventory, Orders, Passes, Payments, Reconciliation, Request, Webhooks};
 use crate::store::{CommitOutcome, Refusal, Store, WriteSet};
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) location: LocationId,
     pub(crate) setbacks: Setbacks,
+    pub(crate) seen: Seen,
 }
 
 impl Engine {
@@ -84,6 +86,11 @@ impl Engine {
     /// Stock and reservations.
     pub fn inventory(&self) -> Inventory<'_> {
         Inventory { parts: &self.parts }
+    }
+
+    /// Providers' books beside ours.
+    pub fn reconciliation(&self) -> Reconciliation<'_> {
+        Reconciliation { parts: &self.parts }
     }
 
     /// What a host runs in the background.
@@ -240,6 +247,7 @@ impl EngineBuilder {
             hooks: self.hooks,
             location: self.location.map_or_else(main, Ok)?,
             setbacks: Setbacks::default(),
+            seen: Seen::default(),
         };
         Ok(Engine { parts: Arc::new(parts) })
     }

@@ -2,8 +2,8 @@
 //!
 //! An [`Engine`] joins a store, the gateways and the policies of a host. It is cheap to clone, and holds nothing that
 //! would be missed: any number of them may work on one store. What it does is grouped by noun: [`carts`](Engine::carts), [`orders`](Engine::orders),
-//! [`payments`](Engine::payments), [`webhooks`](Engine::webhooks), [`inventory`](Engine::inventory), and the [`passes`](Engine::passes) a host runs in the
-//! background.
+//! [`payments`](Engine::payments), [`webhooks`](Engine::webhooks), [`inventory`](Engine::inventory),
+//! [`reconciliation`](Engine::reconciliation), and the [`passes`](Engine::passes) a host runs in the background.
 //!
 //! Every command comes with a [`Request`]: who asks, which version they saw, and the idempotency key that makes it repeatable.
 
@@ -16,6 +16,7 @@ mod orders;
 mod passes;
 mod payments;
 mod place;
+mod reconciliation;
 mod request;
 mod setbacks;
 mod stock;
@@ -28,6 +29,9 @@ pub use orders::{CancelOrder, Orders, ShipOrder};
 pub use passes::{PassReport, Passes};
 pub use payments::{Payments, RefundTarget};
 pub use place::{OrderItem, PlaceOrder};
+pub use reconciliation::{
+    FailedComparison, ReconcileBooks, Reconciliation, ReconciliationCursor, ReconciliationPage,
+};
 pub use request::{Done, Idempotency, Request};
 pub use setbacks::Setback;
 pub use webhooks::{NoticeReceipt, Webhooks};

@@ -58,6 +58,12 @@ async fn who_may_do_what() {
         (&post, format!("/orders/{id}/findings/resolve"), [403, 403, 403, 403, 1, 403]),
         (&get, "/orders/user/ann".into(), [1, 403, 403, 403, 1, 1]),
         (&get, "/admin/orders".into(), [403, 403, 403, 403, 1, 403]),
+        (
+            &get,
+            "/admin/reconciliation?provider=simulated&from=2026-01-01".into(),
+            [403, 403, 403, 403, 1, 403],
+        ),
+        (&post, "/admin/reconciliation/repair".into(), [403, 403, 403, 403, 1, 403]),
         (&put, format!("/orders/{id}/status"), [403, 403, 1, 422, 1, 1]),
         (&post, format!("/orders/{id}/shipments"), [403, 403, 1, 404, 1, 1]),
         (&post, format!("/payments/{payment}/capture"), [403, 403, 403, 403, 1, 403]),

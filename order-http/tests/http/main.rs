@@ -15,6 +15,8 @@ mod lists;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod reconciliation;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod shop;

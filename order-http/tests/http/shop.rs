@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use order_core::Engine;
-use order_core::gateway::{PaymentGateway, Product};
+use order_core::gateway::{PaymentGateway, Product, ProviderBooks};
 use order_core::id::{ProductId, ProviderId, SellerId};
 use order_core::memory::{
     MemoryCatalogue, MemoryStore, SimulatedDelivery, SimulatedGateway, SimulatedWebhooks,
@@ -41,7 +41,11 @@ pub(crate) fn webhooks() -> SimulatedWebhooks {
     SimulatedWebhooks::new(simulated(), [WEBHOOK_SECRET]).unwrap()
 }
 
-fn engine(clock: &Arc<ManualClock>, gateway: Arc<dyn PaymentGateway>) -> Engine {
+fn engine(
+    clock: &Arc<ManualClock>,
+    gateway: Arc<dyn PaymentGateway>,
+    books: Option<Arc<dyn ProviderBooks>>,
+) -> Engine {
     let product = |id: &str, seller: &str, minor| {
         let (id, name) = (ProductId::new(id).unwrap(), id.to_lowercase());
         Product::new(id, name, SellerId::new(seller).unwrap(), Money::from_minor(minor, Currency::EUR))
@@ -49,13 +53,16 @@ fn engine(clock: &Arc<ManualClock>, gateway: Arc<dyn PaymentGateway>) -> Engine 
     let products =
         [product("TEA", "north", 1230), product("CUP", "south", 700), product("RARE", "north", 5000)];
     let catalogue: MemoryCatalogue = products.into_iter().collect();
-    Engine::builder(Arc::new(MemoryStore::default()))
+    let builder = Engine::builder(Arc::new(MemoryStore::default()))
         .catalogue(Arc::new(catalogue))
         .payment_gateway(simulated(), gateway)
         .notice_reader(simulated(), Arc::new(webhooks()))
-        .clock(clock.clone())
-        .build()
-        .unwrap()
+        .clock(clock.clone());
+    let builder = match books {
+        Some(books) => builder.provider_books(simulated(), books),
+        None => builder,
+    };
+    builder.build().unwrap()
 }
 
 fn api(engine: &Engine, clock: &Arc<ManualClock>, wait: Duration) -> Api {
@@ -81,14 +88,23 @@ impl Shop {
     /// A shop with 100 of everything, and one rarity.
     pub(crate) async fn open() -> Self {
         let gateway = Arc::new(SimulatedGateway::with_webhooks(webhooks()));
-        let shop = Self::with_gateway(gateway.clone(), Duration::from_secs(10)).await;
+        let wait = Duration::from_secs(10);
+        let shop = Self::built(gateway.clone(), Some(gateway.clone()), wait).await;
         Self { gateway, ..shop }
     }
 
     /// The same, with another payment provider, and in which requests wait so long for each other.
     pub(crate) async fn with_gateway(gateway: Arc<dyn PaymentGateway>, wait: Duration) -> Self {
+        Self::built(gateway, None, wait).await
+    }
+
+    async fn built(
+        gateway: Arc<dyn PaymentGateway>,
+        books: Option<Arc<dyn ProviderBooks>>,
+        wait: Duration,
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let engine = engine(&clock, gateway);
+        let engine = engine(&clock, gateway, books);
         let api = api(&engine, &clock, wait);
         let document = Arc::new(serde_json::from_str(&openapi_json(&api)).unwrap());
         let gateway = Arc::default();

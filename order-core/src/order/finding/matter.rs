@@ -126,7 +126,7 @@ fn of_books(
         return Ok(());
     }
     let captured = report.captured;
-    let is_less = captured.minor() < payment.captured.minor() && knows(report, payment, is_capture);
+    let is_less = captured.minor() < payment.captured.minor() && knows(report, payment, Operation::takes);
     if captured.minor() > payment.captured.minor() || is_less {
         matters.push(about(FindingKind::CapturedDiffers, payment.captured, captured));
     }
@@ -169,15 +169,8 @@ fn of_refunds(
     Ok(())
 }
 
-fn is_capture(operation: &Operation) -> bool {
-    match operation.kind {
-        OperationKind::Charge | OperationKind::Capture => true,
-        OperationKind::Authorise | OperationKind::Void | OperationKind::Refund => false,
-    }
-}
-
 /// Whether a report knows of all that is booked: the provider was asked after the last of it was done.
-fn knows(report: &PaymentReport, payment: &Payment, counts: impl Fn(&Operation) -> bool) -> bool {
+pub(crate) fn knows(report: &PaymentReport, payment: &Payment, counts: impl Fn(&Operation) -> bool) -> bool {
     let done = |operation: &&Operation| operation.status == OperationStatus::Succeeded && counts(operation);
     let last = payment.operations.iter().filter(done).filter_map(|operation| operation.settled_at).max();
     report.as_of.is_some_and(|asked| last.is_none_or(|last| last < asked))

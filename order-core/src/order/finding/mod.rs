@@ -1,5 +1,6 @@
 mod matter;
 
+pub(crate) use matter::knows;
 use matter::{Matter, matters};
 use serde::{Deserialize, Serialize};
 
