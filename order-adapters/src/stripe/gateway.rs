@@ -5,14 +5,14 @@ use async_trait::async_trait;
 use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
 use order_core::id::OperationId;
 use order_core::payment::{Answer, Decline, OperationKind};
-use order_core::time::{Clock, Duration, Timestamp};
+use order_core::time::{Clock, Duration};
 use secrecy::SecretString;
 
 use super::currency::AMOUNTS;
 use super::object::{Failure, Intent, Page, Problem, Refund};
 use super::reading::{self, Reading};
 use super::{StripeBuilder, request};
-use crate::provider::{Call, Reply, Transport, Verdict};
+use crate::provider::{Call, Reply, Transport, Verdict, made_at};
 
 /// How long a key is relied on: Stripe keeps keys for at least 24 hours.
 const KEY_LIFETIME: Duration = Duration::hours(23);
@@ -349,12 +349,6 @@ impl StripeGateway {
     fn is_old(&self, key: OperationId) -> bool {
         made_at(key).is_none_or(|at| self.clock.now() - at > KEY_LIFETIME)
     }
-}
-
-/// When an operation began: its id tells.
-fn made_at(key: OperationId) -> Option<Timestamp> {
-    let (seconds, nanos) = key.uuid().get_timestamp()?.to_unix();
-    Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 /// Whether Stripe repeats what it answered the first time, so that the object in it may be out of date.
