@@ -106,7 +106,12 @@ impl Books {
         let problem = match source {
             Source::Decline(code) => Some(Problem::source(code)),
             Source::Forbid(code) => Some(Problem::forbidden_source(code)),
-            _ => None,
+            Source::Approve
+            | Source::Pend
+            | Source::RejectRefunds
+            | Source::PendRefunds
+            | Source::Trouble
+            | Source::Used => None,
         };
         let status = match (&problem, source, autocomplete) {
             (Some(_), ..) => "FAILED",
@@ -268,7 +273,12 @@ impl Books {
         match source {
             Source::PendRefunds => {}
             Source::RejectRefunds => drop(self.settle_refund(&id, false, now)),
-            _ => drop(self.settle_refund(&id, true, now)),
+            Source::Approve
+            | Source::Pend
+            | Source::Decline(_)
+            | Source::Forbid(_)
+            | Source::Trouble
+            | Source::Used => drop(self.settle_refund(&id, true, now)),
         }
         Ok(answer)
     }

@@ -36,7 +36,7 @@ use order_core::time::{Clock, Duration};
 pub use event::{SignedEvent, sign};
 use service::Square;
 
-use crate::wire::Wire;
+use crate::wire::{Wire, shuffled};
 
 /// What Square has in its books for one payment by which money moved, in Square's units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,5 +150,16 @@ impl FakeSquare {
     /// Every webhook so far, oldest first, signed with a key for a notification URL.
     pub fn webhooks(&self, key: &str, notification_url: &str) -> Vec<SignedEvent> {
         self.square.webhooks(key, notification_url)
+    }
+
+    /// The same webhooks in an order that a seed tells, each of them `copies` times.
+    pub fn shuffled_webhooks(
+        &self,
+        key: &str,
+        notification_url: &str,
+        seed: u64,
+        copies: usize,
+    ) -> Vec<SignedEvent> {
+        shuffled(&self.webhooks(key, notification_url), seed, copies)
     }
 }

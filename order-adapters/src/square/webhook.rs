@@ -97,8 +97,7 @@ impl SquareWebhooks {
     fn parse(&self, body: &[u8]) -> Result<Notice, Rejected> {
         let event: Event = serde_json::from_slice(body).map_err(|_| Rejected::Unreadable)?;
         let kind = kind_of(&event.kind);
-        let mut notice =
-            Notice::new(self.provider.clone(), event.event_id, kind, event.kind, event.created_at);
+        let mut notice = Notice::new(self.provider.clone(), event.id, kind, event.kind, event.created_at);
         if kind == NoticeKind::Unknown {
             return Ok(notice);
         }
@@ -122,7 +121,7 @@ impl SquareWebhooks {
                 notice.amount = dispute.amount_money.as_ref().and_then(reading::money);
                 dispute.disputed_payment.and_then(|payment| payment.payment_id)
             }
-            _ => None,
+            NoticeKind::Unknown | _ => None,
         };
         notice.reference = payment.as_deref().and_then(reading::reference);
         Ok(notice)
@@ -160,7 +159,8 @@ impl fmt::Debug for SquareWebhooks {
 
 #[derive(Deserialize)]
 struct Event {
-    event_id: String,
+    #[serde(rename = "event_id")]
+    id: String,
     #[serde(rename = "type")]
     kind: String,
     created_at: Timestamp,

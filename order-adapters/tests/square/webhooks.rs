@@ -123,6 +123,9 @@ async fn notices_carry_our_ids_and_square_s() {
     let mut ids: Vec<_> = notices.iter().map(|notice| notice.event_id.as_str()).collect();
     ids.dedup();
     assert_eq!(ids.len(), notices.len(), "every event has an id of its own");
+    let twice = desk.square.shuffled_webhooks(NEW, URL, 3, 2);
+    assert_eq!(twice.len(), 10);
+    assert_ne!(twice[..5].to_vec(), events);
 }
 
 #[test]
