@@ -55,7 +55,7 @@ fn capture(payment: &Payment) -> Reading {
     })
 }
 
-/// Square releases what a capture leaves over, so that after a capture of a part there is nothing left to give up.
+/// What a capture has left over is released already, so that after a capture of a part there is nothing left to give up.
 fn void(payment: &Payment) -> Reading {
     let left = || approved(payment)?.minus(captured(payment)?).ok().filter(|left| left.is_positive());
     Reading::Answer(match payment.status.as_str() {
@@ -70,9 +70,14 @@ fn void(payment: &Payment) -> Reading {
     })
 }
 
-/// The answer to a capture that took the money of a payment.
+/// The answer to a capture that took the money of a payment. What it leaves over Square releases.
 pub(super) fn taken(payment: &Payment) -> Answer {
-    succeeded(payment, captured(payment))
+    match (captured(payment), approved(payment)) {
+        (Some(amount), Some(approved)) if amount.minor() < approved.minor() => {
+            Answer::FinalCapture { amount, reference: reference(&payment.id) }
+        }
+        (amount, _) => succeeded(payment, amount),
+    }
 }
 
 /// Reads a refund.

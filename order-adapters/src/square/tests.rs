@@ -48,6 +48,7 @@ fn word(reading: Reading) -> String {
         Reading::Ready => "ready".to_owned(),
         Reading::Taken => "taken".to_owned(),
         Reading::Answer(Answer::Succeeded { amount, .. }) => format!("succeeded {amount}"),
+        Reading::Answer(Answer::FinalCapture { amount, .. }) => format!("the last, {amount}"),
         Reading::Answer(Answer::Declined(decline)) => format!("declined: {}", decline.code),
         Reading::Answer(Answer::Unknown) => "unknown".to_owned(),
         Reading::Answer(answer) => unreachable!("{answer:?}"),
@@ -87,6 +88,14 @@ fn every_status_of_a_payment_has_its_meaning() {
     ] {
         let found = word(reading::payment(&payment(status, more), &instruction(kind)));
         assert_eq!(found, meaning, "{kind} {status} {more}");
+    }
+}
+
+#[test]
+fn a_capture_of_a_part_is_the_last() {
+    let part = json!({ "total_money": euros(1_000) });
+    for (more, meaning) in [(json!({}), "succeeded 12.30 EUR"), (part, "the last, 10.00 EUR")] {
+        assert_eq!(word(Reading::Answer(reading::taken(&payment("COMPLETED", &more)))), meaning);
     }
 }
 

@@ -37,7 +37,7 @@ async fn after_a_capture_of_a_part_there_is_nothing_left_to_give_up() {
     let part = desk.then(&first, &said, OperationKind::Capture, 600);
     assert_eq!(word(&desk.gateway.ask(&part).await), "absent");
     let captured = desk.gateway.execute(&part).await.unwrap();
-    assert!(matches!(captured, Answer::Succeeded { amount, .. } if amount == euros(600)), "{captured:?}");
+    assert!(matches!(captured, Answer::FinalCapture { amount, .. } if amount == euros(600)), "{captured:?}");
     assert_eq!(desk.gateway.ask(&part).await.unwrap(), captured);
     assert_eq!(another(&desk).ask(&part).await.unwrap(), captured);
     assert_eq!(another(&desk).execute(&part).await.unwrap(), captured);

@@ -116,7 +116,7 @@ pub(crate) fn word(said: &Result<Answer, order_core::gateway::GatewayError>) -> 
     use order_core::gateway::GatewayError;
     match said {
         Ok(Answer::Declined(decline)) => &decline.code,
-        Ok(Answer::Succeeded { .. }) => "succeeded",
+        Ok(Answer::Succeeded { .. } | Answer::FinalCapture { .. }) => "succeeded",
         Ok(Answer::ActionRequired { .. }) => "action",
         Ok(Answer::Unknown) => "unknown",
         Ok(Answer::Approved) => "approved",
