@@ -7,6 +7,7 @@
 //! | `mongodb` | `mongodb` | the [store](order_core::store) in a database of a MongoDB replica set, for many processes |
 //! | `postgres` | `postgres` | the [store](order_core::store) in a schema of a PostgreSQL database, for many processes |
 //! | `sqlite` | `sqlite` | the [store](order_core::store) in one file, with its own migrations |
+//! | `square` | `square` | the [payment gateway](order_core::gateway::PaymentGateway), the [books](order_core::gateway::ProviderBooks) and the [webhooks](order_core::gateway::NoticeReader) of Square |
 //! | `stripe` | `stripe` | the [payment gateway](order_core::gateway::PaymentGateway) and the [webhooks](order_core::gateway::NoticeReader) of Stripe |
 //!
 //! ```
@@ -30,7 +31,7 @@
 //! runs the same.
 //!
 //! # What is not here yet
-//! PayPal, Square, mail, brokers and caches.
+//! PayPal, mail, brokers and caches.
 
 #[cfg(any(feature = "mongodb", feature = "postgres"))]
 mod group_commit;
@@ -38,9 +39,11 @@ mod group_commit;
 pub mod mongodb;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(feature = "stripe")]
+#[cfg(any(feature = "square", feature = "stripe"))]
 mod provider;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "square")]
+pub mod square;
 #[cfg(feature = "stripe")]
 pub mod stripe;

@@ -4,12 +4,17 @@
 use std::sync::Arc;
 
 use order_core::time::SystemClock;
+use order_fake_providers::square::FakeSquare;
 use order_fake_providers::stripe::FakeStripe;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
+    let square = FakeSquare::start(Arc::new(SystemClock)).await?;
     let stripe = FakeStripe::start(Arc::new(SystemClock)).await?;
     let places = serde_json::json!({
+        "square": {
+            "url": square.url(), "access_token": FakeSquare::ACCESS_TOKEN, "location_id": FakeSquare::LOCATION_ID,
+        },
         "stripe": { "url": stripe.url(), "secret_key": FakeStripe::SECRET_KEY },
     });
     println!("{places}");

@@ -37,7 +37,7 @@ pub use event::{SignedEvent, sign};
 use params::Params;
 use service::Stripe;
 
-use crate::wire::Wire;
+use crate::wire::{Wire, shuffled};
 
 /// What Stripe has in its books for one intent by which money moved, in Stripe's units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,15 +171,6 @@ impl FakeStripe {
 
     /// The same webhooks in an order that a seed tells, each of them `copies` times.
     pub fn shuffled_webhooks(&self, secrets: &[&str], seed: u64, copies: usize) -> Vec<SignedEvent> {
-        let once = self.webhooks(secrets);
-        let mut events: Vec<SignedEvent> = (0..copies).flat_map(|_| once.clone()).collect();
-        let mut state = seed;
-        for last in (1..events.len()).rev() {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let bound = u64::try_from(last).unwrap_or(u64::MAX).saturating_add(1);
-            let other = (state >> 33).checked_rem(bound).and_then(|place| usize::try_from(place).ok());
-            events.swap(last, other.unwrap_or(last));
-        }
-        events
+        shuffled(&self.webhooks(secrets), seed, copies)
     }
 }

@@ -57,3 +57,16 @@ pub enum WireFault {
     /// The same request is already being carried out, and is not done yet.
     InProgress,
 }
+
+/// Deliveries as they arrive: each `copies` times, in an order that a seed tells.
+pub(crate) fn shuffled<T: Clone>(once: &[T], seed: u64, copies: usize) -> Vec<T> {
+    let mut deliveries: Vec<T> = (0..copies).flat_map(|_| once.to_vec()).collect();
+    let mut state = seed;
+    for last in (1..deliveries.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let bound = u64::try_from(last).unwrap_or(u64::MAX).saturating_add(1);
+        let other = (state >> 33).checked_rem(bound).and_then(|place| usize::try_from(place).ok());
+        deliveries.swap(last, other.unwrap_or(last));
+    }
+    deliveries
+}

@@ -1,10 +1,15 @@
 use std::fmt;
 
+use order_core::id::OperationId;
+use order_core::time::Timestamp;
+
 /// How a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
     Post,
+    #[cfg(feature = "square")]
+    Put,
 }
 
 /// One request to a provider, as a value: what an adapter's mapping makes, and the transport sends.
@@ -27,7 +32,27 @@ impl Call {
         Self { method: Method::Get, target: path.into(), headers: Vec::new(), body: None }
     }
 
+    /// Does something, without a body.
+    #[cfg(feature = "square")]
+    pub(crate) fn post(path: impl Into<String>) -> Self {
+        Self { method: Method::Post, ..Self::get(path) }
+    }
+
+    /// Does something, with a JSON document.
+    #[cfg(feature = "square")]
+    pub(crate) fn post_json(path: impl Into<String>, body: &serde_json::Value) -> Self {
+        let body = Some(("application/json", body.to_string()));
+        Self { method: Method::Post, target: path.into(), headers: Vec::new(), body }
+    }
+
+    /// Changes something, with a JSON document.
+    #[cfg(feature = "square")]
+    pub(crate) fn put_json(path: impl Into<String>, body: &serde_json::Value) -> Self {
+        Self { method: Method::Put, ..Self::post_json(path, body) }
+    }
+
     /// Does something, with a form.
+    #[cfg(feature = "stripe")]
     pub(crate) fn post_form(path: impl Into<String>, form: Form) -> Self {
         let body = Some(("application/x-www-form-urlencoded", form.encoded()));
         Self { method: Method::Post, target: path.into(), headers: Vec::new(), body }
@@ -75,4 +100,15 @@ impl Form {
     fn encoded(self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(self.0).finish()
     }
+}
+
+/// An id as a segment of a path. The providers' ids are letters, digits, underscores and hyphens; anything else would lead elsewhere.
+pub(crate) fn segment(id: &str) -> String {
+    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
+}
+
+/// When an operation began: its id tells.
+pub(crate) fn made_at(key: OperationId) -> Option<Timestamp> {
+    let (seconds, nanos) = key.uuid().get_timestamp()?.to_unix();
+    Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }

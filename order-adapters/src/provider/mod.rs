@@ -15,6 +15,6 @@ mod reply;
 mod transport;
 
 pub(crate) use amounts::{AmountRules, NotExpressible};
-pub(crate) use call::{Call, Form, Method};
+pub(crate) use call::{Call, Form, Method, made_at, segment};
 pub(crate) use reply::{Reply, Verdict};
 pub(crate) use transport::{Endpoint, Transport};

@@ -94,6 +94,8 @@ impl Transport {
         let mut request = match call.method {
             Method::Get => self.client.get(url),
             Method::Post => self.client.post(url),
+            #[cfg(feature = "square")]
+            Method::Put => self.client.put(url),
         };
         request = request.bearer_auth(bearer.expose_secret());
         for (name, value) in &call.headers {

@@ -13,7 +13,7 @@ use super::lookup::made_at;
 use super::object::{Failure, Intent, Problem, Refund};
 use super::reading::{self, Reading};
 use super::{StripeBuilder, request};
-use crate::provider::{Call, Reply, Transport, Verdict};
+use crate::provider::{Call, Reply, Transport, Verdict, made_at};
 
 /// How long a key is relied on: Stripe keeps keys for at least 24 hours.
 const KEY_LIFETIME: Duration = Duration::hours(23);

@@ -5,7 +5,7 @@ use order_core::id::OperationId;
 use order_core::payment::{OperationKind, PaymentMethod, ProviderToken};
 use order_core::time::Timestamp;
 
-use crate::provider::{Call, Form};
+use crate::provider::{Call, Form, segment};
 
 /// The version of Stripe's API that the requests and the objects here are of.
 pub(super) const API_VERSION: &str = "2026-10-28.endive";
@@ -148,9 +148,4 @@ fn post(path: impl Into<String>, form: Form, key: &str) -> Call {
 
 fn versioned(call: Call) -> Call {
     call.header("stripe-version", API_VERSION)
-}
-
-/// An id as a segment of a path. Stripe's ids are letters, digits and underscores; anything else would lead elsewhere.
-fn segment(id: &str) -> String {
-    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }
