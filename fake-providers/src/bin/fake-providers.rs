@@ -4,12 +4,19 @@
 use std::sync::Arc;
 
 use order_core::time::SystemClock;
+use order_fake_providers::paypal::FakePayPal;
 use order_fake_providers::stripe::FakeStripe;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let stripe = FakeStripe::start(Arc::new(SystemClock)).await?;
+    let paypal = FakePayPal::start(Arc::new(SystemClock)).await?;
     let places = serde_json::json!({
+        "paypal": {
+            "url": paypal.url(),
+            "client_id": FakePayPal::CLIENT_ID,
+            "client_secret": FakePayPal::CLIENT_SECRET,
+        },
         "stripe": { "url": stripe.url(), "secret_key": FakeStripe::SECRET_KEY },
     });
     println!("{places}");

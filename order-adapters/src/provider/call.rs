@@ -5,6 +5,7 @@ use std::fmt;
 pub(crate) enum Method {
     Get,
     Post,
+    Patch,
 }
 
 /// One request to a provider, as a value: what an adapter's mapping makes, and the transport sends.
@@ -31,6 +32,17 @@ impl Call {
     pub(crate) fn post_form(path: impl Into<String>, form: Form) -> Self {
         let body = Some(("application/x-www-form-urlencoded", form.encoded()));
         Self { method: Method::Post, target: path.into(), headers: Vec::new(), body }
+    }
+
+    /// Does something, with a JSON document.
+    pub(crate) fn post_json(path: impl Into<String>, document: &serde_json::Value) -> Self {
+        let body = Some(("application/json", document.to_string()));
+        Self { method: Method::Post, target: path.into(), headers: Vec::new(), body }
+    }
+
+    /// Changes something, with a JSON document.
+    pub(crate) fn patch_json(path: impl Into<String>, document: &serde_json::Value) -> Self {
+        Self { method: Method::Patch, ..Self::post_json(path, document) }
     }
 
     /// Adds a query.

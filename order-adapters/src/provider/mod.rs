@@ -17,4 +17,4 @@ mod transport;
 pub(crate) use amounts::{AmountRules, NotExpressible};
 pub(crate) use call::{Call, Form, Method};
 pub(crate) use reply::{Reply, Verdict};
-pub(crate) use transport::{Endpoint, Transport};
+pub(crate) use transport::{Credentials, Endpoint, Transport};

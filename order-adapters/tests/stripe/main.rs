@@ -11,6 +11,8 @@
 mod conformance;
 mod desk;
 mod enumeration;
+#[path = "../judge/mod.rs"]
+mod judge;
 mod specs;
 mod traps;
 mod webhooks;
