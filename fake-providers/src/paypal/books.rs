@@ -291,6 +291,14 @@ impl Books {
         let prefix = format!("/purchase_units/@reference_id=='{}'/", order.reference_id);
         for patch in patches {
             let word = |name: &str| patch.get(name).and_then(Value::as_str);
+            if word("path") == Some("/intent") {
+                order.is_charge = match (word("op"), word("value")) {
+                    (Some("replace"), Some("CAPTURE")) => true,
+                    (Some("replace"), Some("AUTHORIZE")) => false,
+                    _ => return Err(Problem::invalid("INVALID_PARAMETER_VALUE", "/value")),
+                };
+                continue;
+            }
             let field = word("path").and_then(|path| path.strip_prefix(&prefix));
             let place = match field {
                 Some("description") => &mut order.description,

@@ -109,17 +109,33 @@ impl PayPalGateway {
         match reading::first(&order, instruction) {
             Reading::Answer(answer) => Ok(answer),
             Reading::Ready | Reading::Approved => {
-                let decline = reading::decline(&problem);
-                self.close(id, &decline.code).await?;
-                Ok(Answer::Declined(decline))
+                self.refuse(instruction, &order, reading::decline(&problem)).await
             }
         }
     }
 
-    /// Marks an order, so that nobody captures it any more. Tells whether PayPal has let us.
-    async fn close(&self, id: &str, reason: &str) -> Result<bool, GatewayError> {
-        let reply = self.link.send(&request::close(id, reason)).await?;
-        Ok(self.refusal(&reply)?.is_none())
+    /// Makes a refusal final: nobody captures the order any more.
+    async fn refuse(
+        &self,
+        instruction: &Instruction,
+        order: &Order,
+        decline: Decline,
+    ) -> Result<Answer, GatewayError> {
+        if self.close(order, &decline.code).await?.is_none() {
+            return Ok(Answer::Declined(decline));
+        }
+        // PayPal does not let us: perhaps because somebody has paid it meanwhile.
+        let order = self.link.order(&order.id).await?.ok_or_else(|| self.unknown())?;
+        Ok(match reading::first(&order, instruction) {
+            Reading::Answer(answer) => answer,
+            Reading::Ready | Reading::Approved => Answer::Declined(decline),
+        })
+    }
+
+    /// Makes an order that was not paid unpayable, for good. Tells why PayPal does not let us, if it doesn't.
+    async fn close(&self, order: &Order, reason: &str) -> Result<Option<Problem>, GatewayError> {
+        let reply = self.link.send(&request::close(order, reason)).await?;
+        self.refusal(&reply)
     }
 
     /// The invoice was paid before, by another order of the same operation: PayPal protects from paying it twice.
@@ -168,10 +184,7 @@ impl PayPalGateway {
                 let reply = self.link.send(&request::void(&authorization, &key)).await?;
                 self.refusal(&reply)?
             }
-            Next::Waiting if self.close(&order.id, "VOIDED").await? => None,
-            Next::Waiting => {
-                return Ok(reading::refused("not_voidable", "PayPal lets nobody change the order now"));
-            }
+            Next::Waiting => self.close(&order, "VOIDED").await?,
         };
         let order = self.link.order(&order.id).await?.ok_or_else(|| self.unknown())?;
         Ok(match (reading::void(&order), problem) {

@@ -32,7 +32,7 @@
 //! |---|---|
 //! | charge, authorise | an order is created, which moves nothing; then it is captured or authorised, at once with a token, after the customer's approval without |
 //! | capture | the authorisation is captured, in as many parts as are wanted; with the last of it `final_capture` |
-//! | void | the authorisation is voided; an order that has none yet is marked as given up |
+//! | void | the authorisation is voided; an order that has none yet is made unpayable |
 //! | refund | a refund of the capture; where there are several captures, of as many as it takes |
 //!
 //! A payment's reference is the id of PayPal's order. What has become of it is read off the captures, authorisations and refunds in
@@ -46,8 +46,9 @@
 //! in the order, whatever their age: each carries our operation's id. An order can be captured once, and its invoice id, which is
 //! the operation's id, is taken once, unless the account allows more.
 //!
-//! A refusal is final: an order whose capture was refused is marked in its description before the refusal is reported, and a marked
-//! order is never captured by us. Nobody else can: without our call nothing moves.
+//! A refusal is final: an order whose capture was refused, or that is given up before the customer has agreed, gets another intent and a
+//! mark in its description before that is reported. A marked order is never captured by us, and what we had sent to capture it and comes
+//! late is refused. Nobody else can capture it.
 //!
 //! # Amounts
 //! PayPal takes 24 currencies. HUF, JPY and TWD have no decimals there, the others two. An amount that can't be told exactly, such as

@@ -6,6 +6,7 @@ use order_core::payment::{OperationKind, PaymentMethod};
 use order_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::object::Order;
 use crate::provider::{Call, Form};
 
 /// What stands before the reason in the description of an order that nobody shall pay any more.
@@ -114,12 +115,17 @@ pub(super) fn step(instruction: &Instruction) -> &'static str {
     if instruction.kind == OperationKind::Authorise { "authorize" } else { "capture" }
 }
 
-/// Marks an order, so that nobody here captures it any more, and everybody knows why.
-pub(super) fn close(order: &str, reason: &str) -> Call {
+/// Makes an order that was not paid unpayable, and writes on it why: with another intent, what we have sent to pay it and is late is
+/// refused. PayPal lets nobody cancel one.
+pub(super) fn close(order: &Order, reason: &str) -> Call {
     let value: String = format!("{CLOSED}{reason}").chars().take(MAX_DESCRIPTION).collect();
+    let other = if order.intent.as_deref() == Some("AUTHORIZE") { "CAPTURE" } else { "AUTHORIZE" };
     let path = "/purchase_units/@reference_id=='default'/description";
-    let changes = json!([{ "op": "replace", "path": path, "value": value }]);
-    Call::patch_json(format!("/v2/checkout/orders/{}", segment(order)), &changes)
+    let changes = json!([
+        { "op": "replace", "path": "/intent", "value": other },
+        { "op": "replace", "path": path, "value": value },
+    ]);
+    Call::patch_json(format!("/v2/checkout/orders/{}", segment(&order.id)), &changes)
 }
 
 /// Takes what is set aside, or a part of it. With the rest of it the authorisation is over.

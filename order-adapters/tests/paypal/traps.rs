@@ -262,6 +262,25 @@ async fn what_is_given_up_before_the_customer_agrees_is_never_taken() {
     }
 }
 
+/// The first attempt is late. Until it arrives the customer has been asked, has agreed, and the payment is given up.
+#[tokio::test]
+async fn a_capture_that_comes_late_takes_nothing_from_an_order_that_was_given_up() {
+    for (kind, step) in [(OperationKind::Charge, "/capture"), (OperationKind::Authorise, "/authorize")] {
+        let desk = Desk::open().await;
+        let mut first = desk.first(kind, Some(ASKED), euros(1_000));
+        desk.paypal.wire().fail_next("POST", step, WireFault::Late);
+        assert_eq!(word(&desk.gateway.execute(&first).await), "lost");
+        let said = desk.gateway.execute(&first).await.unwrap();
+        first.reference = crate::desk::reference(&said);
+        assert!(desk.paypal.complete(&first.payment_id.to_string(), true));
+        let void = desk.then(&first, &said, OperationKind::Void, 0);
+        assert_eq!(word(&desk.gateway.execute(&void).await), "succeeded");
+        assert_eq!(desk.paypal.wire().deliver_late(), 1);
+        assert!(desk.paypal.accounts().is_empty(), "{kind:?}: money has moved");
+        assert_eq!(word(&desk.gateway.ask(&first).await), "VOIDED");
+    }
+}
+
 #[tokio::test]
 async fn an_order_that_nobody_agrees_to_is_declined_after_three_hours() {
     let desk = Desk::open().await;
