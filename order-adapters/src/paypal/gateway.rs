@@ -105,9 +105,12 @@ impl PayPalGateway {
         if problem.is("DUPLICATE_INVOICE_ID") {
             return self.paid_elsewhere(instruction).await;
         }
-        let order = self.link.order(id).await?.ok_or_else(|| self.unknown())?;
+        let mut order = self.link.order(id).await?.ok_or_else(|| self.unknown())?;
+        // Where the customer has to go, the refusal tells too.
+        order.links.extend(problem.links.iter().cloned());
         match reading::first(&order, instruction) {
             Reading::Answer(answer) => Ok(answer),
+            Reading::Ready if problem.is("PAYER_ACTION_REQUIRED") => Ok(reading::action(&order)),
             Reading::Ready | Reading::Approved => {
                 self.refuse(instruction, &order, reading::decline(&problem)).await
             }

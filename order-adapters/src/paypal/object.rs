@@ -128,6 +128,8 @@ pub(super) struct Problem {
     pub(super) message: Option<String>,
     #[serde(default)]
     pub(super) details: Vec<Detail>,
+    #[serde(default)]
+    pub(super) links: Vec<HateoasLink>,
 }
 
 /// One reason of a refusal.
