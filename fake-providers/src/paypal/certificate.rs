@@ -62,7 +62,7 @@ impl Authority {
         &self.chain_pem
     }
 
-    /// Signs something: SHA256withRSA.
+    /// Signs something: `SHA256withRSA`.
     ///
     /// # Errors
     /// When the key can't sign.

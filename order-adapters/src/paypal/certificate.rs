@@ -33,9 +33,12 @@ pub(super) struct Trust {
 #[derive(Debug)]
 pub(super) struct Chain(Vec<CertificateDer<'static>>);
 
-/// The chains that were fetched and found to be PayPal's.
+/// Since when a chain is kept, and which one.
+type Entry = (Timestamp, Arc<Chain>);
+
+/// The chains that were fetched and found to be PayPal's, by their address.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<HashMap<String, (Timestamp, Arc<Chain>)>>>);
+pub(super) struct Kept(Arc<Mutex<HashMap<String, Entry>>>);
 
 impl Kept {
     pub(super) fn get(&self, url: &str, now: Timestamp) -> Option<Arc<Chain>> {
@@ -118,7 +121,7 @@ impl Chain {
         found.ok().filter(|chain| !chain.is_empty()).map(Self)
     }
 
-    /// Whether whoever has the certificate has signed a message: SHA256withRSA.
+    /// Whether whoever has the certificate has signed a message: `SHA256withRSA`.
     pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         let Some(leaf) = self.0.first().and_then(|leaf| EndEntityCert::try_from(leaf).ok()) else {
             return false;

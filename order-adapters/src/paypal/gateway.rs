@@ -277,7 +277,6 @@ impl PayPalGateway {
     }
 
     /// Makes an order under a key, or finds what was made under it; `None` when that is gone, because nobody has paid it in time.
-
     async fn make_order(
         &self,
         instruction: &Instruction,

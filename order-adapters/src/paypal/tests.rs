@@ -73,7 +73,11 @@ fn said(answer: &Answer) -> String {
         Answer::Declined(decline) => format!("declined: {}", decline.code),
         Answer::ActionRequired { action: PaymentAction::Redirect { url }, .. } => url.clone(),
         Answer::Unknown => "unknown".to_owned(),
-        answer => format!("{answer:?}"),
+        Answer::FinalCapture { .. }
+        | Answer::ActionRequired { .. }
+        | Answer::Approved
+        | Answer::Absent
+        | _ => format!("{answer:?}"),
     }
 }
 

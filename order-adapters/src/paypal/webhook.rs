@@ -24,7 +24,7 @@ const NAMES: [&str; 2] =
 
 /// Reads PayPal's webhooks, and believes only those that PayPal has signed for one of our webhooks.
 ///
-/// The signature (SHA256withRSA) is over the transmission's id and time, the id of the webhook (the subscription, not the event) and
+/// The signature (`SHA256withRSA`) is over the transmission's id and time, the id of the webhook (the subscription, not the event) and
 /// the CRC-32 of the body as it was sent. The certificate is fetched from where the delivery says, if that is https and one of
 /// PayPal's hosts; it is kept for half a day. It must lead to a root of [webpki-roots](https://docs.rs/webpki-roots), be valid at
 /// the time, and be issued to PayPal's name.
@@ -155,8 +155,8 @@ impl PayPalWebhooks {
     fn parse(&self, body: &[u8]) -> Result<Notice, Rejected> {
         let event: Event = serde_json::from_slice(body).map_err(|_| Rejected::Unreadable)?;
         let created = search::time(&event.create_time).ok_or(Rejected::Unreadable)?;
-        let kind = kind_of(&event.event_type);
-        let mut notice = Notice::new(self.provider.clone(), event.id, kind, event.event_type, created);
+        let kind = kind_of(&event.kind);
+        let mut notice = Notice::new(self.provider.clone(), event.id, kind, event.kind, created);
         if kind == NoticeKind::Unknown {
             return Ok(notice);
         }
@@ -221,7 +221,8 @@ impl fmt::Debug for PayPalWebhooks {
 #[derive(Deserialize)]
 struct Event {
     id: String,
-    event_type: String,
+    #[serde(rename = "event_type")]
+    kind: String,
     create_time: String,
     resource: serde_json::Value,
 }

@@ -78,8 +78,7 @@ async fn no_more_is_captured_than_was_set_aside() {
     let all = desk.then(&first, &said, OperationKind::Capture, 1_000);
     assert_eq!(word(&desk.gateway.execute(&all).await), "succeeded");
     let finals = desk.paypal.wire().exchanges();
-    let sent =
-        finals.iter().filter(|exchange| exchange.request.path.ends_with("/capture")).next_back().unwrap();
+    let sent = finals.iter().rfind(|exchange| exchange.request.path.ends_with("/capture")).unwrap();
     assert!(sent.request.body.contains(r#""final_capture":true"#), "{}", sent.request.body);
     assert_eq!(desk.taken(), (1_000, 0));
 }

@@ -143,7 +143,7 @@ async fn both_webhooks_are_believed_while_one_replaces_the_other() {
 async fn certificates_come_from_paypal_and_from_nowhere_else() {
     let post = Post::open().await;
     let signed = post.signed(BODY, NEW);
-    let port = post.paypal.url().rsplit(':').next().unwrap().to_owned();
+    let listens_at = post.paypal.url().rsplit(':').next().unwrap().to_owned();
     let by_default = PayPalWebhooks::new(provider(), [NEW]).unwrap();
     let root = post.authority.root();
     for url in [
@@ -164,8 +164,8 @@ async fn certificates_come_from_paypal_and_from_nowhere_else() {
     }
     assert_eq!(post.fetched(), 0, "a stranger decides where we call");
     for url in [
-        format!("http://localhost:{port}/fake/certs/CERT-1"),
-        format!("http://user@127.0.0.1:{port}/fake/certs/CERT-1"),
+        format!("http://localhost:{listens_at}/fake/certs/CERT-1"),
+        format!("http://user@127.0.0.1:{listens_at}/fake/certs/CERT-1"),
         format!("{}?x=1", post.url()),
         format!("{}/fake/nothing", post.paypal.url()),
         format!("{}/fake/webhooks", post.paypal.url()),
