@@ -18,6 +18,7 @@
 //!
 //! | module | what it stands in for |
 //! |---|---|
+//! | [`paypal`] | orders, payments, the transaction search and signed webhooks of PayPal |
 //! | [`square`] | payments, refunds and signed webhooks of Square |
 //! | [`stripe`] | Payment Intents, charges, refunds, disputes, events and signed webhooks of Stripe |
 //! | [`wire`] | the network between: every exchange is recorded, and any can [go wrong](wire::WireFault) |
@@ -27,6 +28,7 @@
 //!
 //! It is no sandbox: nothing here was ever compared with a real provider.
 
+pub mod paypal;
 pub mod square;
 pub mod stripe;
 pub mod wire;

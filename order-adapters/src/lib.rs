@@ -5,6 +5,7 @@
 //! | feature | module | port |
 //! |---|---|---|
 //! | `mongodb` | `mongodb` | the [store](order_core::store) in a database of a MongoDB replica set, for many processes |
+//! | `paypal` | `paypal` | the [payment gateway](order_core::gateway::PaymentGateway), the [books](order_core::gateway::ProviderBooks) and the [webhooks](order_core::gateway::NoticeReader) of PayPal |
 //! | `postgres` | `postgres` | the [store](order_core::store) in a schema of a PostgreSQL database, for many processes |
 //! | `sqlite` | `sqlite` | the [store](order_core::store) in one file, with its own migrations |
 //! | `square` | `square` | the [payment gateway](order_core::gateway::PaymentGateway), the [books](order_core::gateway::ProviderBooks) and the [webhooks](order_core::gateway::NoticeReader) of Square |
@@ -31,15 +32,17 @@
 //! runs the same.
 //!
 //! # What is not here yet
-//! PayPal, mail, brokers and caches.
+//! Mail, brokers and caches.
 
 #[cfg(any(feature = "mongodb", feature = "postgres"))]
 mod group_commit;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+#[cfg(feature = "paypal")]
+pub mod paypal;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(any(feature = "square", feature = "stripe"))]
+#[cfg(any(feature = "paypal", feature = "square", feature = "stripe"))]
 mod provider;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

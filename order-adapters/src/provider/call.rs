@@ -8,6 +8,8 @@ use order_core::time::Timestamp;
 pub(crate) enum Method {
     Get,
     Post,
+    #[cfg(feature = "paypal")]
+    Patch,
     #[cfg(feature = "square")]
     Put,
 }
@@ -38,24 +40,30 @@ impl Call {
         Self { method: Method::Post, ..Self::get(path) }
     }
 
-    /// Does something, with a JSON document.
-    #[cfg(feature = "square")]
-    pub(crate) fn post_json(path: impl Into<String>, body: &serde_json::Value) -> Self {
-        let body = Some(("application/json", body.to_string()));
-        Self { method: Method::Post, target: path.into(), headers: Vec::new(), body }
-    }
-
-    /// Changes something, with a JSON document.
+    /// Replaces something, with a JSON document.
     #[cfg(feature = "square")]
     pub(crate) fn put_json(path: impl Into<String>, body: &serde_json::Value) -> Self {
         Self { method: Method::Put, ..Self::post_json(path, body) }
     }
 
     /// Does something, with a form.
-    #[cfg(feature = "stripe")]
+    #[cfg(any(feature = "paypal", feature = "stripe"))]
     pub(crate) fn post_form(path: impl Into<String>, form: Form) -> Self {
         let body = Some(("application/x-www-form-urlencoded", form.encoded()));
         Self { method: Method::Post, target: path.into(), headers: Vec::new(), body }
+    }
+
+    /// Does something, with a JSON document.
+    #[cfg(any(feature = "paypal", feature = "square"))]
+    pub(crate) fn post_json(path: impl Into<String>, document: &serde_json::Value) -> Self {
+        let body = Some(("application/json", document.to_string()));
+        Self { method: Method::Post, target: path.into(), headers: Vec::new(), body }
+    }
+
+    /// Changes something, with a JSON document.
+    #[cfg(feature = "paypal")]
+    pub(crate) fn patch_json(path: impl Into<String>, document: &serde_json::Value) -> Self {
+        Self { method: Method::Patch, ..Self::post_json(path, document) }
     }
 
     /// Adds a query.
@@ -103,11 +111,13 @@ impl Form {
 }
 
 /// An id as a segment of a path. The providers' ids are letters, digits, underscores and hyphens; anything else would lead elsewhere.
+#[cfg(any(feature = "square", feature = "stripe"))]
 pub(crate) fn segment(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }
 
 /// When an operation began: its id tells.
+#[cfg(any(feature = "square", feature = "stripe"))]
 pub(crate) fn made_at(key: OperationId) -> Option<Timestamp> {
     let (seconds, nanos) = key.uuid().get_timestamp()?.to_unix();
     Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)

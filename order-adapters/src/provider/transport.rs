@@ -52,6 +52,19 @@ impl Endpoint {
     }
 }
 
+/// As whom a call is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Credentials<'a> {
+    /// As whoever has this token.
+    Bearer(&'a SecretString),
+    /// As somebody with a password.
+    #[cfg(feature = "paypal")]
+    Basic(&'a str, &'a SecretString),
+    /// As nobody: what is asked for is public.
+    #[cfg(feature = "paypal")]
+    Nobody,
+}
+
 /// Sends calls to one provider. It repeats nothing, and follows no redirection.
 pub(crate) struct Transport {
     service: &'static str,
@@ -88,16 +101,37 @@ impl Transport {
     ///
     /// # Errors
     /// [`GatewayError::NotSent`] when it surely did not arrive; [`GatewayError::Unknown`] otherwise.
+    #[cfg(any(feature = "square", feature = "stripe"))]
     pub(crate) async fn send(&self, call: &Call, bearer: &SecretString) -> Result<Reply, GatewayError> {
+        self.send_as(call, Credentials::Bearer(bearer)).await
+    }
+
+    /// Makes a call with any credentials, or none.
+    ///
+    /// # Errors
+    /// [`GatewayError::NotSent`] when it surely did not arrive; [`GatewayError::Unknown`] otherwise.
+    pub(crate) async fn send_as(
+        &self,
+        call: &Call,
+        credentials: Credentials<'_>,
+    ) -> Result<Reply, GatewayError> {
         self.wait_over()?;
         let url = format!("{}{}", self.endpoint.base_url, call.target);
         let mut request = match call.method {
             Method::Get => self.client.get(url),
             Method::Post => self.client.post(url),
+            #[cfg(feature = "paypal")]
+            Method::Patch => self.client.patch(url),
             #[cfg(feature = "square")]
             Method::Put => self.client.put(url),
         };
-        request = request.bearer_auth(bearer.expose_secret());
+        request = match credentials {
+            Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            #[cfg(feature = "paypal")]
+            Credentials::Basic(user, password) => request.basic_auth(user, Some(password.expose_secret())),
+            #[cfg(feature = "paypal")]
+            Credentials::Nobody => request,
+        };
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }

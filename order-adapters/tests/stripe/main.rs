@@ -12,6 +12,8 @@ mod books;
 mod conformance;
 mod desk;
 mod enumeration;
+#[path = "../judge/mod.rs"]
+mod judge;
 mod specs;
 mod traps;
 mod webhooks;
