@@ -12,6 +12,7 @@ use order_core::pricing::{Coupons, FlatShipping, FlatTax, Pricing};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::database::{self, Database};
+use crate::providers::{self, Payments};
 use crate::source::{Mistakes, Source, choice};
 
 /// The secret that tokens are signed with in development. Production refuses it.
@@ -64,6 +65,8 @@ pub struct Config {
     pub prefix: String,
     /// Where orders are kept.
     pub database: Arc<dyn Database>,
+    /// Who takes the money.
+    pub payments: Payments,
     /// The file with the books of the simulated provider. Servers on one database share it.
     pub simulated_books: Option<PathBuf>,
     /// The key of tokens.
@@ -146,8 +149,8 @@ impl Config {
                 "a filter like info,order_server=debug",
                 |text| tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned()),
             ),
+            payments: providers::read(&mut source, mode),
         };
-        check_payments(&mut source, mode);
         if source.mistakes.is_empty() { Ok(config) } else { Err(source.mistakes) }
     }
 
@@ -288,13 +291,4 @@ fn cors_origins(source: &mut Source) -> Vec<String> {
             origins.iter().all(is_origin).then_some(origins)
         },
     )
-}
-
-fn check_payments(source: &mut Source, mode: Mode) {
-    let is_allowed = source.flag("ALLOW_SIMULATED_PAYMENTS", false);
-    if mode == Mode::Production && !is_allowed {
-        let problem =
-            "must be true in production: simulated payments, which move no money, are all there is so far";
-        source.mistakes.add("ALLOW_SIMULATED_PAYMENTS", problem);
-    }
 }

@@ -1,10 +1,11 @@
 //! The bundled server: joins the order engine, its HTTP interface and a store into a program that runs as it is, with
-//! a demo catalogue, a small identity service and simulated payments. It is also the example of a whole host.
+//! a demo catalogue, a small identity service and payments, real or simulated. It is also the example of a whole host.
 //!
 //! * [`Config`] is read from the environment and a file, and checked whole.
 //! * [`Server`] starts with it: in `main` until a signal comes, in a test on a free port.
 //!
-//! What a host of its own would replace: the [catalogue], the [users] and the [payment provider](simulated).
+//! What a host of its own would replace: the [catalogue], the [users] and the [simulated payment provider](simulated). The real
+//! ones are named by the [settings](providers).
 
 mod access;
 pub mod accounts;
@@ -13,8 +14,10 @@ pub mod completion;
 pub mod config;
 pub mod database;
 pub mod development;
+pub mod page;
 pub mod passes;
 pub mod problem;
+pub mod providers;
 pub mod server;
 pub mod setting;
 pub mod simulated;

@@ -105,7 +105,9 @@ async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let base = format!("http://{}", server.address());
     say(&format!("order-server: listening on {base}\n"));
     match config.mode {
-        Mode::Development => say(&development::guide(config, &base, server.engine().clock().now())?),
+        Mode::Development => {
+            say(&development::guide(config, &base, server.stand_ins(), server.engine().clock().now())?)
+        }
         Mode::Production => {}
     }
     tokio::select! {

@@ -1,6 +1,6 @@
 //! The server: everything joined, listening, and stopped again in an orderly way.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use axum::middleware::from_fn_with_state;
 use order_core::error::BoxError;
 use order_core::id::{InvalidId, LocationId, ProviderId};
 use order_core::order::OrderPolicy;
+use order_core::service::EngineBuilder;
+use order_core::time::{Clock, SystemClock};
 use order_core::{Engine, Invalid};
 use order_http::{Api, JwtAuthenticator, ServiceKeys};
 use secrecy::ExposeSecret as _;
@@ -21,10 +23,13 @@ use tower_http::cors::CorsLayer;
 use crate::access;
 use crate::accounts;
 use crate::catalogue::DemoCatalogue;
-use crate::completion;
-use crate::config::Config;
+use crate::completion::Desk;
+use crate::config::{Config, Mode};
 use crate::database::Opened;
 use crate::passes::Background;
+use crate::providers::courier::Courier;
+use crate::providers::stand_in::{self, StandIn};
+use crate::providers::{Provider, SIMULATED, Surroundings};
 use crate::simulated::SimulatedProvider;
 use crate::token::Signer;
 use crate::users::Users;
@@ -79,7 +84,9 @@ impl From<InvalidId> for StartError {
 pub struct Server {
     address: SocketAddr,
     engine: Engine,
-    provider: SimulatedProvider,
+    provider: Option<SimulatedProvider>,
+    stand_ins: Vec<Arc<dyn StandIn>>,
+    courier: Courier,
     background: Background,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
@@ -92,45 +99,41 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen(config))?;
+        let address = listener.local_addr().map_err(cannot_listen(config))?;
         let Opened { store, users } = config.database.open().await.map_err(failed(config))?;
         tracing::info!(database = %config.database, "opened");
         let users = Arc::new(Users::new(users));
-        let books = config.simulated_books.as_deref();
-        let provider = SimulatedProvider::open(books, config.slow).await.map_err(StartError::Provider)?;
         let catalogue = DemoCatalogue::new(config.currency)?;
-        let (simulated, location) = (ProviderId::new("simulated")?, LocationId::new("main")?);
+        let location = LocationId::new("main")?;
         let mut policy = OrderPolicy::default();
         policy.hold = order_core::time::Duration::minutes(config.hold_minutes.into());
-        let engine = Engine::builder(store)
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let builder = Engine::builder(store)
             .catalogue(Arc::new(catalogue.port()))
             .customers(users.clone())
-            .payment_gateway(simulated.clone(), Arc::new(provider.clone()))
+            .clock(clock.clone())
             .pricing(config.pricing.clone())
             .order_policy(policy)
-            .location(location.clone())
-            .build()?;
+            .location(location.clone());
+        let stand_ins = start_stand_ins(config, &clock).await?;
+        let builder = with_providers(builder, config, &stand_ins, address, &clock)?;
+        let provider = simulated(config).await?;
+        let builder = match &provider {
+            Some(provider) => {
+                builder.payment_gateway(ProviderId::new(SIMULATED)?, Arc::new(provider.clone()))
+            }
+            None => builder,
+        };
+        let engine = builder.build()?;
         let stock = catalogue.receive_stock(&engine, &location, config.demo_stock).await;
         stock.map_err(StartError::Stock)?;
 
         let own = Router::new()
             .merge(catalogue.routes(engine.clone()))
             .merge(accounts::routes(users, Signer::new(config), engine.clone()))
-            .merge(completion::routes(provider.clone(), engine.clone()));
-        let app = order_http::router(api(config, engine.clone(), simulated)?).merge(own.clone());
-        // The server's own routes are below the prefix as well: a client has one base address for everything.
-        let app = if config.prefix == "/" { app } else { app.nest(&config.prefix, own) };
-        let app = match cors(config) {
-            Some(cors) => app.layer(cors),
-            None => app,
-        };
-        let app = app
-            .fallback(order_http::not_found)
-            .layer(from_fn_with_state(config.request_timeout, access::end_waiting))
-            .layer(from_fn_with_state(engine.clone(), access::log));
-        let cannot_listen =
-            |source| StartError::System { what: format!("can't listen on {}", config.listen), source };
-        let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
+            .merge(Desk::new(engine.clone(), provider.clone(), &stand_ins).routes(config.mode));
+        let app = app(config, &engine, own)?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(
             axum::serve(listener, app)
@@ -140,7 +143,9 @@ impl Server {
                 .into_future(),
         );
         let background = Background::start(&engine, config.pass_pause);
-        Ok(Self { address, engine, provider, background, stop, serving, patience: config.shutdown })
+        let courier = Courier::start(&stand_ins, &format!("{}{}", base(address), config.prefix));
+        let patience = config.shutdown;
+        Ok(Self { address, engine, provider, stand_ins, courier, background, stop, serving, patience })
     }
 
     /// Where it listens.
@@ -153,13 +158,19 @@ impl Server {
         &self.engine
     }
 
-    /// Its payment provider.
-    pub fn provider(&self) -> &SimulatedProvider {
-        &self.provider
+    /// Its simulated payment provider, if it has one.
+    pub fn provider(&self) -> Option<&SimulatedProvider> {
+        self.provider.as_ref()
+    }
+
+    /// The stand-ins of payment providers that run inside of it.
+    pub fn stand_ins(&self) -> &[Arc<dyn StandIn>] {
+        &self.stand_ins
     }
 
     /// Stops it: accepts nothing more, lets requests finish for as long as it is patient, then the passes.
     pub async fn stop(self) {
+        self.courier.stop().await;
         let _ = self.stop.send(());
         let mut serving = self.serving;
         if tokio::time::timeout(self.patience, &mut serving).await.is_err() {
@@ -184,6 +195,83 @@ fn failed(config: &Config) -> impl FnOnce(BoxError) -> StartError {
     |source| StartError::Database { database, source }
 }
 
+fn cannot_listen(config: &Config) -> impl FnOnce(std::io::Error) -> StartError {
+    let what = format!("can't listen on {}", config.listen);
+    |source| StartError::System { what, source }
+}
+
+/// The address of a server for its own machine.
+fn base(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{address}")
+}
+
+async fn start_stand_ins(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Arc<dyn StandIn>>, StartError> {
+    let mut started = Vec::new();
+    for kind in &config.payments.stand_ins {
+        let failed = |source| StartError::System {
+            what: format!("the stand-in of {} can't be started", kind.name()),
+            source,
+        };
+        started.push(stand_in::start(*kind, clock.clone()).await.map_err(failed)?);
+    }
+    Ok(started)
+}
+
+/// Adds every provider that was set up, and those whose stand-ins run here.
+fn with_providers(
+    mut builder: EngineBuilder,
+    config: &Config,
+    stand_ins: &[Arc<dyn StandIn>],
+    address: SocketAddr,
+    clock: &Arc<dyn Clock>,
+) -> Result<EngineBuilder, StartError> {
+    let own_page = match config.mode {
+        Mode::Development => Some(format!("{}/simulated/back", base(address))),
+        Mode::Production => None,
+    };
+    let return_url = config.payments.return_url.as_deref().or(own_page.as_deref());
+    let at_home: Vec<Arc<dyn Provider>> = stand_ins.iter().map(|stand_in| stand_in.provider()).collect();
+    for provider in config.payments.providers.iter().chain(&at_home) {
+        let id = ProviderId::new(provider.kind().name())?;
+        let opened =
+            provider.open(&Surroundings { id: &id, return_url, clock }).map_err(StartError::Parts)?;
+        tracing::info!(%provider, has_webhooks = opened.reader.is_some(), "payments");
+        builder = builder.payment_gateway(id, opened.gateway);
+    }
+    Ok(builder)
+}
+
+/// The simulated provider, if it may be used.
+async fn simulated(config: &Config) -> Result<Option<SimulatedProvider>, StartError> {
+    if !config.payments.is_simulated {
+        return Ok(None);
+    }
+    let books = config.simulated_books.as_deref();
+    let provider = SimulatedProvider::open(books, config.slow).await.map_err(StartError::Provider)?;
+    Ok(Some(provider))
+}
+
+/// The interface and the server's own routes, with everything that is done about every request.
+fn app(config: &Config, engine: &Engine, own: Router) -> Result<Router, StartError> {
+    let app = order_http::router(api(config, engine.clone())?).merge(own.clone());
+    // The server's own routes are below the prefix as well: a client has one base address for everything.
+    let app = if config.prefix == "/" { app } else { app.nest(&config.prefix, own) };
+    let app = match cors(config) {
+        Some(cors) => app.layer(cors),
+        None => app,
+    };
+    Ok(app
+        .fallback(order_http::not_found)
+        .layer(from_fn_with_state(config.request_timeout, access::end_waiting))
+        .layer(from_fn_with_state(engine.clone(), access::log)))
+}
+
 /// Lets the pages of the configured origins call, if there are any.
 fn cors(config: &Config) -> Option<CorsLayer> {
     let origins: Vec<_> =
@@ -197,7 +285,7 @@ fn cors(config: &Config) -> Option<CorsLayer> {
     (!origins.is_empty()).then(|| cors.allow_origin(origins))
 }
 
-fn api(config: &Config, engine: Engine, provider: ProviderId) -> Result<Api, StartError> {
+fn api(config: &Config, engine: Engine) -> Result<Api, StartError> {
     let mut jwt = JwtAuthenticator::hs256(config.jwt_secret.expose_secret())?;
     if let Some(issuer) = &config.jwt_issuer {
         jwt = jwt.issuer(issuer);
@@ -213,7 +301,7 @@ fn api(config: &Config, engine: Engine, provider: ProviderId) -> Result<Api, Sta
         .auth(jwt)
         .auth(keys)
         .prefix(&config.prefix)
-        .default_provider(provider)
+        .default_provider(ProviderId::new(&config.payments.default)?)
         .currency(config.currency);
     Ok(api.build()?)
 }

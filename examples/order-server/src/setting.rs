@@ -87,7 +87,41 @@ pub const SETTINGS: &[Setting] = &[
     setting("COUPONS", "none", "CODE=10% or CODE=5.00, separated by commas"),
     setting("HOLD_MINUTES", "30", "how long stock is held for an order that is not paid: 1 to 10080"),
     setting("DEMO_STOCK", "1000", "units of each demo product that are received at the first start"),
-    setting("ALLOW_SIMULATED_PAYMENTS", "false", "true: production may run without a real payment provider"),
+    setting(
+        "STRIPE_SECRET_KEY",
+        "none",
+        "Stripe: the account's secret or restricted key; payments go through Stripe when it is given",
+    ),
+    setting(
+        "STRIPE_WEBHOOK_SECRETS",
+        "none",
+        "Stripe: the signing secrets of the webhook endpoint, separated by commas: several while one replaces another",
+    ),
+    setting(
+        "STRIPE_BASE_URL",
+        "https://api.stripe.com",
+        "Stripe: where it is; http is for this machine only",
+    ),
+    setting(
+        "PAYMENT_PROVIDER",
+        "simulated, or the first that is set up",
+        "the payment provider of a request that names none: stripe or simulated",
+    ),
+    setting(
+        "PAYMENT_RETURN_URL",
+        "a page of the server in development, else none",
+        "the page that a provider sends customers back to, after they have paid there",
+    ),
+    setting(
+        "FAKE_PROVIDERS",
+        "none",
+        "development: stand-ins of payment providers that are run inside the server: stripe; they forget everything with it",
+    ),
+    setting(
+        "ALLOW_SIMULATED_PAYMENTS",
+        "false",
+        "true: production may run without a real payment provider, and with test keys",
+    ),
     setting(
         "SIMULATED_BOOKS",
         "simulated-provider.db next to the SQLite file, or in data/",
@@ -117,7 +151,8 @@ pub struct Help;
 impl fmt::Display for Help {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "The order engine over HTTP, on SQLite, PostgreSQL or MongoDB, with a demo catalogue and simulated payments.\n\n\
+            "The order engine over HTTP, on SQLite, PostgreSQL or MongoDB, with a demo catalogue. It takes\n\
+             payments through Stripe, through stand-ins of payment providers, and simulated ones.\n\n\
              Usage: order-server [migrate] [--config FILE] [--check]\n\n\
              \x20 migrate        makes or updates what the database needs, and ends\n\
              \x20 --config FILE  read settings from a TOML file (or CONFIG_FILE); the environment wins over it\n\

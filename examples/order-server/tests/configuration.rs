@@ -75,6 +75,16 @@ fn every_setting_can_be_wrong() {
         ("COUPONS", "SPRING=-1.00"),
         ("HOLD_MINUTES", "0"),
         ("DEMO_STOCK", "-1"),
+        ("STRIPE_SECRET_KEY", "pk_live_1"),
+        ("STRIPE_SECRET_KEY", "sk_live_1 2"),
+        ("STRIPE_WEBHOOK_SECRETS", "2"),
+        ("STRIPE_BASE_URL", "stripe"),
+        ("PAYMENT_PROVIDER", "stripe"),
+        ("PAYMENT_PROVIDER", "adyen"),
+        ("PAYMENT_RETURN_URL", "shop.example/paid"),
+        ("PAYMENT_RETURN_URL", "https://shop.example/paid now"),
+        ("FAKE_PROVIDERS", "stripe,adyen"),
+        ("FAKE_PROVIDERS", ","),
         ("ALLOW_SIMULATED_PAYMENTS", "yes"),
         ("SIMULATED_SLOW_MILLISECONDS", "60001"),
         ("PASS_SECONDS", "0"),
@@ -150,6 +160,67 @@ fn production_accepts_nothing_that_everybody_knows() {
     assert!(without_keys.service_keys.is_empty(), "production has no service key of its own");
 }
 
+/// A provider's settings, beside a good key of it.
+const STRIPE: (&str, &str) = ("STRIPE_SECRET_KEY", "sk_live_1");
+
+#[test]
+fn what_is_said_of_a_provider_is_checked() {
+    for case in [
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_1,"),
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_1,2"),
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_"),
+        ("STRIPE_BASE_URL", "http://stripe.example"),
+        ("STRIPE_BASE_URL", "https://user:password@stripe.example"),
+        ("STRIPE_BASE_URL", "stripe"),
+        ("FAKE_PROVIDERS", "stripe"),
+    ] {
+        assert_eq!(wrong(&[STRIPE, case]), [case.0], "{case:?}");
+    }
+    for lonely in [("STRIPE_WEBHOOK_SECRETS", "whsec_1"), ("STRIPE_BASE_URL", "https://stripe.example")] {
+        assert_eq!(wrong(&[lonely]), [lonely.0], "it says nothing without a key");
+    }
+    let more = [("STRIPE_WEBHOOK_SECRETS", "whsec_new, whsec_old"), ("PAYMENT_PROVIDER", "stripe")];
+    let payments = read(&[STRIPE, more[0], more[1]]).unwrap().payments;
+    let places: Vec<String> = payments.providers.iter().map(ToString::to_string).collect();
+    assert_eq!(places, ["stripe at https://api.stripe.com"]);
+    assert_eq!((payments.default.as_str(), payments.is_simulated), ("stripe", true));
+    let at_home =
+        read(&[("FAKE_PROVIDERS", "stripe, stripe"), ("PAYMENT_PROVIDER", "stripe")]).unwrap().payments;
+    assert_eq!((at_home.stand_ins.len(), at_home.providers.len()), (1, 0));
+    assert_eq!(read(&[STRIPE]).unwrap().payments.default, "simulated");
+}
+
+#[test]
+fn production_takes_real_money_or_says_that_it_does_not() {
+    let good = [
+        ("ORDER_ENV", "production"),
+        ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+        STRIPE,
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_1"),
+    ];
+    let payments = read(&good).unwrap().payments;
+    assert_eq!((payments.default.as_str(), payments.is_simulated), ("stripe", false));
+    let with = |name: &str, value: &'static str| -> Vec<(&str, &str)> {
+        good.into_iter()
+            .map(|(known, old)| if known == name { (known, value) } else { (known, old) })
+            .collect()
+    };
+    for (name, value) in [
+        ("STRIPE_SECRET_KEY", "sk_test_1"),
+        ("STRIPE_SECRET_KEY", "rk_test_1"),
+        ("STRIPE_SECRET_KEY", "whatever"),
+        ("STRIPE_WEBHOOK_SECRETS", ""),
+    ] {
+        assert_eq!(wrong(&with(name, value)), [name], "{value}");
+    }
+    let more = |setting| good.into_iter().chain([setting]).collect::<Vec<_>>();
+    assert_eq!(wrong(&more(("FAKE_PROVIDERS", "stripe"))), ["FAKE_PROVIDERS", "FAKE_PROVIDERS"]);
+    assert_eq!(wrong(&more(("PAYMENT_PROVIDER", "simulated"))), ["PAYMENT_PROVIDER"]);
+    let tests = [with("STRIPE_SECRET_KEY", "sk_test_1"), vec![("ALLOW_SIMULATED_PAYMENTS", "true")]].concat();
+    let payments = read(&tests).unwrap().payments;
+    assert_eq!((payments.default.as_str(), payments.is_simulated), ("simulated", true));
+}
+
 #[test]
 fn a_file_is_read_and_the_environment_wins() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -192,7 +263,14 @@ fn two_names_of_one_setting_must_agree() {
 fn secrets_are_never_shown() {
     let secrets = ["tell-nobody-one", "tell-nobody-two"];
     let keys = format!("warehouse={}", secrets[1]);
-    let config = read(&[("JWT_SECRET", secrets[0]), ("SERVICE_KEYS", &keys)]).unwrap();
+    let (stripe_key, signing) = (format!("sk_{}", secrets[0]), format!("whsec_{}", secrets[1]));
+    let config = read(&[
+        ("JWT_SECRET", secrets[0]),
+        ("SERVICE_KEYS", &keys),
+        ("STRIPE_SECRET_KEY", &stripe_key),
+        ("STRIPE_WEBHOOK_SECRETS", &signing),
+    ])
+    .unwrap();
     assert_eq!(config.jwt_secret.expose_secret(), secrets[0]);
     let shown = format!("{config:?} {config:#?}");
     let wrong_keys = format!("{},=", secrets[1]);
@@ -202,6 +280,12 @@ fn secrets_are_never_shown() {
         ("JWT_SECRET", secrets[0]),
         ("SERVICE_KEYS", &wrong_keys),
         ("DATABASE_URL", &url),
+        ("STRIPE_SECRET_KEY", secrets[0]),
+        ("STRIPE_WEBHOOK_SECRETS", secrets[1]),
+        ("STRIPE_BASE_URL", secrets[1]),
+        ("FAKE_PROVIDERS", secrets[1]),
+        ("PAYMENT_RETURN_URL", secrets[1]),
+        ("PAYMENT_PROVIDER", secrets[1]),
     ];
     let mistakes = read(&settings).map(drop).unwrap_err();
     let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -69,10 +69,10 @@ async fn everything_outlives_the_server() {
     let client = Client::register(&server, "ann@example.org").await;
     let order = client.order(&server, "sim_approve").await;
     assert_eq!(order["status"], "paid");
-    let books = server.provider().books();
+    let books = server.provider().unwrap().books();
     server.stop().await;
     let server = Server::start(&place.config(&[])).await.unwrap();
-    assert_eq!(server.provider().books(), books);
+    assert_eq!(server.provider().unwrap().books(), books);
     let log_in = |password: &str| json!({ "email": "ann@example.org", "password": password });
     assert_eq!(client.post(&server, "/auth/login", log_in("correct horse")).await.0, 200);
     assert_eq!(client.post(&server, "/auth/login", log_in("wrong horse")).await.0, 401);
@@ -108,8 +108,11 @@ async fn two_servers_are_one_shop() {
     two.stop().await;
     // Whoever opens the books now finds what both have done.
     let books = Server::start(&config).await.unwrap();
-    assert_eq!(books.provider().books().len(), 2);
-    assert_eq!(books.provider().books().iter().filter(|account| account.refunded.is_positive()).count(), 1);
+    assert_eq!(books.provider().unwrap().books().len(), 2);
+    assert_eq!(
+        books.provider().unwrap().books().iter().filter(|account| account.refunded.is_positive()).count(),
+        1
+    );
     books.stop().await;
     place.end().await;
 }

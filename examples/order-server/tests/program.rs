@@ -1,11 +1,12 @@
 //! The program: what it prints, how it ends.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use order_server::providers::ProviderKind;
 use order_server::setting::SETTINGS;
 use serde_json::{Value, json};
 
@@ -126,6 +127,40 @@ async fn it_starts_in_a_second_and_its_curl_lines_are_good() {
         assert_eq!(request.send().await.unwrap().status(), 200, "{role}");
     }
     assert_eq!(guide.iter().filter(|line| line.starts_with("curl ")).count(), 5);
+}
+
+#[tokio::test]
+async fn it_prints_a_payment_by_each_stand_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = ProviderKind::ALL.map(ProviderKind::name);
+    let mut command = command(folder.path());
+    command.env("FAKE_PROVIDERS", kinds.join(",")).env("DATABASE_URL", "memory:");
+    let mut running = Running::start(&mut command);
+    let guide: Vec<String> = running
+        .lines
+        .by_ref()
+        .map_while(Result::ok)
+        .take_while(|line| !line.starts_with("A customer "))
+        .collect();
+    let token = guide.iter().find_map(|line| line.strip_prefix("CUSTOMER='")).unwrap().trim_end_matches('\'');
+    let client = reqwest::Client::new();
+    for kind in ProviderKind::ALL {
+        let name = kind.name();
+        let heading = guide.iter().position(|line| line.contains(&format!("a stand-in of {name} "))).unwrap();
+        let lines = guide[heading + 1..].iter().take_while(|line| line.contains("/orders"));
+        let mut outcomes = Vec::new();
+        for line in lines {
+            let (_, rest) = line.split_once("-d '").unwrap();
+            let (body, rest) = rest.split_once("' ").unwrap();
+            let url = rest.split_whitespace().next().unwrap();
+            let request = client.post(url).bearer_auth(token).header("content-type", "application/json");
+            let answer: Value = request.body(body.to_owned()).send().await.unwrap().json().await.unwrap();
+            assert_eq!(answer["payment"]["provider"], name, "{answer}");
+            outcomes.push(answer["payment_status"].as_str().unwrap().to_owned());
+        }
+        assert!(outcomes.iter().any(|outcome| outcome == "paid"), "{name}: {outcomes:?}");
+        assert!(outcomes.iter().any(|outcome| outcome == "pending"), "{name}: {outcomes:?}");
+    }
 }
 
 #[test]

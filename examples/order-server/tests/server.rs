@@ -190,15 +190,15 @@ async fn the_providers_books_outlive_the_server() {
     let waiting = client.order("sim_action").await;
     assert_eq!(client.order("sim_slow").await["status"], "paid");
     client.order("sim_approve").await;
-    let books = server.provider().books();
+    let books = server.provider().unwrap().books();
     assert_eq!(books.len(), 2);
     server.stop().await;
     let server = Server::start(&in_file(folder.path())).await.unwrap();
-    assert_eq!(server.provider().books(), books);
+    assert_eq!(server.provider().unwrap().books(), books);
     let client = Client { token: client.token, ..Client::of(&server) };
     let url = waiting["payment"]["action"]["url"].as_str().unwrap();
     assert_eq!(client.post(url, json!({})).await.0, 200);
-    assert_eq!(server.provider().books().len(), 3);
+    assert_eq!(server.provider().unwrap().books().len(), 3);
     server.stop().await;
 }
 

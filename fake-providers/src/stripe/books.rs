@@ -96,6 +96,7 @@ impl Books {
             currency,
             is_manual: capture.as_deref() == Some("manual"),
             status: if method.is_some() { "requires_confirmation" } else { "requires_payment_method" },
+            by_form: method.is_none(),
             method,
             has_automatic_methods: method_types.is_empty() || !automatic.is_empty(),
             method_types: if method_types.is_empty() { vec!["card".to_owned()] } else { method_types },
@@ -266,6 +267,11 @@ impl Books {
     /// What was under way comes to its end.
     pub(super) fn settle_intent(&mut self, id: &str, approve: bool, now: i64) -> bool {
         let Some(intent) = self.intents.get_mut(id) else { return false };
+        if intent.waits_in_form() {
+            // They have chosen a card.
+            intent.method = Some("pm_card_visa".to_owned());
+            intent.status = "requires_action";
+        }
         let event = match (intent.status, approve) {
             ("requires_action" | "processing", true) => {
                 intent.authorise(now);

@@ -51,6 +51,8 @@ pub(super) struct Intent {
     pub(super) is_manual: bool,
     pub(super) status: &'static str,
     pub(super) method: Option<String>,
+    /// Whether it was made without a payment method: the customer chooses one in Stripe's form.
+    pub(super) by_form: bool,
     pub(super) method_types: Vec<String>,
     pub(super) has_automatic_methods: bool,
     pub(super) description: Option<String>,
@@ -78,6 +80,11 @@ impl Intent {
 
     pub(super) fn charge_id(&self) -> String {
         self.id.replacen("pi_", "ch_", 1)
+    }
+
+    /// Whether its customer may pay it in Stripe's form now. After a refusal they may try again there.
+    pub(super) fn waits_in_form(&self) -> bool {
+        self.by_form && self.status == "requires_payment_method"
     }
 
     /// The money is taken, or set aside.

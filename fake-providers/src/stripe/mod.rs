@@ -16,7 +16,8 @@
 //! `pm_card_threeDSecure2Required` (the customer is asked); `pm_card_pendingRefund` (approved, and refunds are pending until
 //! [`FakeStripe::settle_refund`]); and of our own `pm_fake_processing` (under way until [`FakeStripe::complete`]).
 //!
-//! The customer's page is `GET /fake/3ds/{intent}`; its buttons complete or refuse the payment.
+//! The customer's page is `GET /fake/3ds/{intent}`; its buttons complete or refuse the payment. It stands for Stripe's form, too, in
+//! which an intent without a payment method is paid.
 
 mod books;
 mod charge;
@@ -166,7 +167,12 @@ impl FakeStripe {
 
     /// Every webhook so far, oldest first, signed now with every secret that is live.
     pub fn webhooks(&self, secrets: &[&str]) -> Vec<SignedEvent> {
-        self.stripe.webhooks(secrets)
+        self.stripe.webhooks(0, secrets)
+    }
+
+    /// The webhooks behind the first `known` ones, oldest first, signed now: for whoever delivers each once.
+    pub fn webhooks_after(&self, known: usize, secrets: &[&str]) -> Vec<SignedEvent> {
+        self.stripe.webhooks(known, secrets)
     }
 
     /// The same webhooks in an order that a seed tells, each of them `copies` times.

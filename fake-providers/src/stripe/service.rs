@@ -65,7 +65,7 @@ impl Stripe {
         };
         let found = state.books.intents.values().find(|intent| {
             is_meant(&intent.id, &intent.metadata)
-                && matches!(intent.status, "requires_action" | "processing")
+                && (matches!(intent.status, "requires_action" | "processing") || intent.waits_in_form())
         });
         let Some(id) = found.map(|intent| intent.id.clone()) else { return false };
         state.books.settle_intent(&id, approve, self.now())
@@ -120,9 +120,9 @@ impl Stripe {
             .collect()
     }
 
-    pub(super) fn webhooks(&self, secrets: &[&str]) -> Vec<SignedEvent> {
+    pub(super) fn webhooks(&self, known: usize, secrets: &[&str]) -> Vec<SignedEvent> {
         let now = self.now();
-        self.state().books.events.iter().map(|event| event.signed(secrets, now)).collect()
+        self.state().books.events.iter().skip(known).map(|event| event.signed(secrets, now)).collect()
     }
 }
 

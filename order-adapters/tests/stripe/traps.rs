@@ -189,6 +189,19 @@ async fn without_a_token_the_customer_pays_in_stripe_s_form() {
     let void = desk.then(&charge, &said, OperationKind::Void, 0);
     assert_eq!(word(&desk.gateway.execute(&void).await), "succeeded");
     assert_eq!(word(&desk.gateway.ask(&charge).await), "canceled");
+    assert!(!desk.stripe.complete(&charge.payment_id.to_string(), true), "what is given up can't be paid");
+}
+
+#[tokio::test]
+async fn whoever_is_refused_in_stripe_s_form_may_try_again_there() {
+    let desk = Desk::open().await;
+    let charge = desk.first(OperationKind::Charge, None, euros(1_000));
+    for (approve, expected) in [(false, "action"), (true, "succeeded")] {
+        assert_eq!(word(&desk.gateway.execute(&charge).await), "action");
+        assert!(desk.stripe.complete(&charge.payment_id.to_string(), approve));
+        assert_eq!(word(&desk.gateway.ask(&charge).await), expected);
+    }
+    assert_eq!(desk.taken(), (1_000, 0));
 }
 
 #[tokio::test]

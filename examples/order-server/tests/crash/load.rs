@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::chance::Chance;
+use super::providers::Providers;
 
 /// Units of each product at the beginning: never short.
 pub(crate) const STOCK: u32 = 900_000;
@@ -39,6 +40,8 @@ pub(crate) struct Shop {
     signer: Signer,
     base: RwLock<String>,
     is_open: AtomicBool,
+    /// Those that stand beside the server, if its customers pay through them.
+    providers: Option<Arc<Providers>>,
 }
 
 /// One request to place an order, with everything that makes it repeatable.
@@ -67,6 +70,7 @@ pub(crate) struct Ledger {
     cancelled: AtomicU64,
     refunded: AtomicU64,
     completed: AtomicU64,
+    captured: AtomicU64,
     refused_for_now: AtomicU64,
 }
 
@@ -74,7 +78,17 @@ impl Shop {
     pub(crate) fn new(config: &Config, base: String) -> Self {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let (base, is_open) = (RwLock::new(base), AtomicBool::new(true));
-        Self { client, signer: Signer::new(config), base, is_open }
+        Self { client, signer: Signer::new(config), base, is_open, providers: None }
+    }
+
+    /// The same, whose customers pay through providers beside the server.
+    pub(crate) fn paid_through(self, providers: &Arc<Providers>) -> Self {
+        Self { providers: Some(providers.clone()), ..self }
+    }
+
+    /// Where the interface is at the moment.
+    pub(crate) fn api(&self) -> String {
+        format!("{}/api/v1", self.base.read().unwrap())
     }
 
     pub(crate) fn close(&self) {
@@ -92,8 +106,18 @@ impl Shop {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let base = self.base.read().unwrap().clone();
-        self.client.request(method, format!("{base}/api/v1{path}"))
+        self.client.request(method, format!("{}{path}", self.api()))
+    }
+
+    /// How somebody pays.
+    fn tender(&self, chance: &mut Chance) -> Value {
+        if chance.below(8) == 0 {
+            return json!({ "method": "cod" });
+        }
+        match &self.providers {
+            Some(providers) => providers.tender(chance),
+            None => json!({ "method": "card", "provider": "simulated", "token": chance.pick(&TOKENS) }),
+        }
     }
 
     /// Asks a route beside the interface: `/health`, `/ready`.
@@ -160,6 +184,10 @@ impl Ledger {
         self.completed.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn captured(&self) -> u64 {
+        self.captured.load(Ordering::Relaxed)
+    }
+
     /// How many orders could not be placed because something did not work.
     pub(crate) fn refused_for_now(&self) -> u64 {
         self.refused_for_now.load(Ordering::Relaxed)
@@ -218,6 +246,7 @@ async fn customer(shop: Arc<Shop>, ledger: Arc<Ledger>, name: String, mut chance
         match chance.below(10) {
             0 => cancel(&shop, &ledger, &name, &own, &mut chance).await,
             1 => refund(&shop, &ledger, &name, &own, &mut chance).await,
+            2 if shop.providers.is_some() => capture(&shop, &ledger, &name, &own, &mut chance).await,
             _ => own.extend(check_out(&shop, &ledger, &name, &mut chance).await),
         }
         tokio::time::sleep(Duration::from_millis(chance.below(20))).await;
@@ -234,10 +263,7 @@ async fn check_out(shop: &Shop, ledger: &Ledger, name: &str, chance: &mut Chance
             send(shop.as_customer(name, Method::POST, "/cart/items").json(item)).await?;
         }
     }
-    let payment = match chance.below(8) {
-        0 => json!({ "method": "cod" }),
-        _ => json!({ "method": "card", "provider": "simulated", "token": chance.pick(&TOKENS) }),
-    };
+    let payment = shop.tender(chance);
     let address = json!({ "line1": "1 Main St", "city": "Cork", "postal_code": "T12", "country": "IE" });
     let mut body = json!({ "shipping_address": address, "payment": payment });
     if !is_cart {
@@ -259,13 +285,39 @@ async fn check_out(shop: &Shop, ledger: &Ledger, name: &str, chance: &mut Chance
     let order = attempt.order.clone();
     ledger.note(attempt);
     let order = order?;
-    let id = order["payment"]["id"].as_str().filter(|_| !order["payment"]["action"].is_null());
-    if let Some(id) = id.filter(|_| chance.below(4) > 0) {
-        let request = shop.request(Method::POST, &format!("/simulated/payments/{id}/complete"));
-        let answer = send(request.json(&json!({ "approve": chance.below(4) > 0 }))).await;
-        ledger.count(&ledger.completed, name, answer);
+    let is_asked = !order["payment"]["action"].is_null();
+    if is_asked && chance.below(4) > 0 {
+        complete(shop, ledger, name, &order, chance.below(4) > 0).await;
     }
     Some(order)
+}
+
+/// The customer does what the provider asks of them, or refuses to.
+async fn complete(shop: &Shop, ledger: &Ledger, name: &str, order: &Value, approve: bool) {
+    let id = order["payment"]["id"].as_str().unwrap();
+    if let Some(providers) = &shop.providers {
+        // The server hears of it from the provider, or asks.
+        let done = providers.complete(order["payment"]["provider"].as_str().unwrap(), id, approve);
+        ledger.completed.fetch_add(u64::from(done), Ordering::Relaxed);
+        return;
+    }
+    let request = shop.request(Method::POST, &format!("/simulated/payments/{id}/complete"));
+    ledger.count(&ledger.completed, name, send(request.json(&json!({ "approve": approve }))).await);
+}
+
+/// The staff takes what is set aside, all or a part of it, or gives it up.
+async fn capture(shop: &Shop, ledger: &Ledger, name: &str, own: &[Value], chance: &mut Chance) {
+    let waiting: Vec<&Value> = own.iter().filter(|order| order["payment_status"] == "authorized").collect();
+    let Some(order) = chance.pick(&waiting) else { return };
+    let Some(id) = order["payment"]["id"].as_str() else { return };
+    let (verb, body) = match chance.below(8) {
+        0 => ("void", json!({ "reason": "not needed" })),
+        1 => ("capture", json!({ "amount": { "amount": "1.00", "currency": "EUR" } })),
+        _ => ("capture", json!({})),
+    };
+    let key = format!("{verb}-{:016x}", chance.next());
+    let request = shop.as_admin(Method::POST, &format!("/payments/{id}/{verb}"));
+    ledger.count(&ledger.captured, name, send(request.header("Idempotency-Key", key).json(&body)).await);
 }
 
 async fn cancel(shop: &Shop, ledger: &Ledger, name: &str, own: &[Value], chance: &mut Chance) {

@@ -19,6 +19,8 @@ mod mongodb_process;
 #[path = "../postgres_process/mod.rs"]
 mod postgres_process;
 mod process;
+mod providers;
+mod soak;
 mod verify;
 
 use std::sync::Arc;
@@ -115,14 +117,15 @@ impl Trial {
             ),
             format!("requests replayed:             {replayed} of {} attempts", attempts.len()),
             format!(
-                "other requests answered:       {} cancellations, {} refunds, {} completions",
+                "other requests answered:       {} cancellations, {} refunds, {} completions, {} captures",
                 ledger.cancelled(),
                 ledger.refunded(),
-                ledger.completed()
+                ledger.completed(),
+                ledger.captured()
             ),
             format!(
-                "accounts of the provider:      {} checked, {} given back in full",
-                counted.accounts, counted.given_back
+                "accounts of the provider:      {} checked: {} taken and {} given back, in minor units; {} in full",
+                counted.accounts, counted.captured, counted.refunded, counted.given_back
             ),
             format!("orders by status:              {}", counted.statuses),
         ];

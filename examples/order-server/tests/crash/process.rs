@@ -18,7 +18,12 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it on a free port, with its orders in a database and the provider's books in a folder.
     pub(crate) fn start(database: &str, folder: &Path) -> Self {
-        let settings: Vec<(&'static str, OsString)> = vec![
+        Self::start_with(database, folder, Vec::new())
+    }
+
+    /// The same, with more settings.
+    pub(crate) fn start_with(database: &str, folder: &Path, more: Vec<(&'static str, OsString)>) -> Self {
+        let mut settings: Vec<(&'static str, OsString)> = vec![
             ("ORDER_ENV", "development".into()),
             ("PORT", "0".into()),
             ("DATABASE_URL", database.into()),
@@ -30,6 +35,7 @@ impl Process {
             ("PASS_SECONDS", "1".into()),
             ("RUST_LOG", std::env::var_os("RUST_LOG").unwrap_or_else(|| "off".into())),
         ];
+        settings.extend(more);
         let mut child = Command::new(env!("CARGO_BIN_EXE_order-server"))
             .envs(settings.iter().cloned())
             .stdin(Stdio::null())
