@@ -103,9 +103,51 @@ pub const SETTINGS: &[Setting] = &[
         "Stripe: where it is; http is for this machine only",
     ),
     setting(
+        "PAYPAL_CLIENT_ID",
+        "none",
+        "PayPal: the client id of the application; payments go through PayPal when it is given",
+    ),
+    setting("PAYPAL_CLIENT_SECRET", "none", "PayPal: the application's secret"),
+    setting(
+        "PAYPAL_WEBHOOK_IDS",
+        "none",
+        "PayPal: the ids of its webhooks here, separated by commas: several while one replaces another",
+    ),
+    setting(
+        "PAYPAL_WEBHOOK_ROOT",
+        "the public ones",
+        "PayPal, in development: a file with the root certificate (DER) of a stand-in that signs webhooks",
+    ),
+    setting(
+        "PAYPAL_BASE_URL",
+        "https://api-m.paypal.com",
+        "PayPal: where it is; http is for this machine only",
+    ),
+    setting(
+        "SQUARE_ACCESS_TOKEN",
+        "none",
+        "Square: the seller's access token; payments go through Square when it is given",
+    ),
+    setting("SQUARE_LOCATION_ID", "none", "Square: the location that takes the payments"),
+    setting(
+        "SQUARE_WEBHOOK_KEYS",
+        "none",
+        "Square: the signature keys of the webhook subscription, separated by commas",
+    ),
+    setting(
+        "SQUARE_WEBHOOK_URL",
+        "none",
+        "Square: the notification URL of the subscription, to the letter: it is a part of what is signed",
+    ),
+    setting(
+        "SQUARE_BASE_URL",
+        "https://connect.squareup.com",
+        "Square: where it is; http is for this machine only",
+    ),
+    setting(
         "PAYMENT_PROVIDER",
         "simulated, or the first that is set up",
-        "the payment provider of a request that names none: stripe or simulated",
+        "the payment provider of a request that names none: stripe, paypal, square or simulated",
     ),
     setting(
         "PAYMENT_RETURN_URL",
@@ -115,7 +157,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "FAKE_PROVIDERS",
         "none",
-        "development: stand-ins of payment providers that are run inside the server: stripe; they forget everything with it",
+        "development: stand-ins that are run inside the server: some of stripe,paypal,square; they forget everything with it",
     ),
     setting(
         "ALLOW_SIMULATED_PAYMENTS",
@@ -152,7 +194,7 @@ impl fmt::Display for Help {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "The order engine over HTTP, on SQLite, PostgreSQL or MongoDB, with a demo catalogue. It takes\n\
-             payments through Stripe, through stand-ins of payment providers, and simulated ones.\n\n\
+             payments through Stripe, PayPal and Square, through stand-ins of them, and simulated ones.\n\n\
              Usage: order-server [migrate] [--config FILE] [--check]\n\n\
              \x20 migrate        makes or updates what the database needs, and ends\n\
              \x20 --config FILE  read settings from a TOML file (or CONFIG_FILE); the environment wins over it\n\

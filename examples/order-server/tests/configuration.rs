@@ -79,6 +79,14 @@ fn every_setting_can_be_wrong() {
         ("STRIPE_SECRET_KEY", "sk_live_1 2"),
         ("STRIPE_WEBHOOK_SECRETS", "2"),
         ("STRIPE_BASE_URL", "stripe"),
+        ("PAYPAL_CLIENT_SECRET", "two words"),
+        ("PAYPAL_WEBHOOK_IDS", "WH 1"),
+        ("PAYPAL_WEBHOOK_ROOT", "root.der"),
+        ("PAYPAL_BASE_URL", "paypal"),
+        ("SQUARE_LOCATION_ID", "the shop"),
+        ("SQUARE_WEBHOOK_KEYS", ","),
+        ("SQUARE_WEBHOOK_URL", "square"),
+        ("SQUARE_BASE_URL", "square"),
         ("PAYMENT_PROVIDER", "stripe"),
         ("PAYMENT_PROVIDER", "adyen"),
         ("PAYMENT_RETURN_URL", "shop.example/paid"),
@@ -163,6 +171,10 @@ fn production_accepts_nothing_that_everybody_knows() {
 /// A provider's settings, beside a good key of it.
 const STRIPE: (&str, &str) = ("STRIPE_SECRET_KEY", "sk_live_1");
 
+fn paypal_in_production() -> Vec<(&'static str, &'static str)> {
+    vec![("PAYPAL_CLIENT_ID", "client"), ("PAYPAL_CLIENT_SECRET", "secret"), ("PAYPAL_WEBHOOK_IDS", "WH-1")]
+}
+
 #[test]
 fn what_is_said_of_a_provider_is_checked() {
     for case in [
@@ -179,6 +191,26 @@ fn what_is_said_of_a_provider_is_checked() {
     for lonely in [("STRIPE_WEBHOOK_SECRETS", "whsec_1"), ("STRIPE_BASE_URL", "https://stripe.example")] {
         assert_eq!(wrong(&[lonely]), [lonely.0], "it says nothing without a key");
     }
+    let paypal = [("PAYPAL_CLIENT_ID", "client"), ("PAYPAL_CLIENT_SECRET", "secret")];
+    let square = [("SQUARE_ACCESS_TOKEN", "token"), ("SQUARE_LOCATION_ID", "location")];
+    let url = ("SQUARE_WEBHOOK_URL", "https://shop.example/webhooks/square");
+    let keys = ("SQUARE_WEBHOOK_KEYS", "one,two");
+    for (settings, expected) in [
+        (vec![paypal[0]], vec!["PAYPAL_CLIENT_SECRET"]),
+        (vec![("PAYPAL_CLIENT_ID", "a:b"), paypal[1]], vec!["PAYPAL_CLIENT_ID"]),
+        ([&paypal[..], &[("PAYPAL_WEBHOOK_IDS", "WH-1,")]].concat(), vec!["PAYPAL_WEBHOOK_IDS"]),
+        ([&paypal[..], &[("PAYPAL_BASE_URL", "http://paypal.example")]].concat(), vec!["PAYPAL_BASE_URL"]),
+        (vec![square[0]], vec!["SQUARE_LOCATION_ID"]),
+        ([&square[..], &[keys]].concat(), vec!["SQUARE_WEBHOOK_URL"]),
+        ([&square[..], &[url]].concat(), vec!["SQUARE_WEBHOOK_URL"]),
+        ([&square[..], &[("SQUARE_BASE_URL", "http://square.example")]].concat(), vec!["SQUARE_BASE_URL"]),
+    ] {
+        assert_eq!(wrong(&settings), expected, "{settings:?}");
+    }
+    let all = [&paypal[..], &square[..], &[keys, url, ("PAYPAL_WEBHOOK_IDS", "WH-1, WH-2")]].concat();
+    let places: Vec<String> =
+        read(&all).unwrap().payments.providers.iter().map(ToString::to_string).collect();
+    assert_eq!(places, ["paypal at https://api-m.paypal.com", "square at https://connect.squareup.com"]);
     let more = [("STRIPE_WEBHOOK_SECRETS", "whsec_new, whsec_old"), ("PAYMENT_PROVIDER", "stripe")];
     let payments = read(&[STRIPE, more[0], more[1]]).unwrap().payments;
     let places: Vec<String> = payments.providers.iter().map(ToString::to_string).collect();
@@ -212,6 +244,15 @@ fn production_takes_real_money_or_says_that_it_does_not() {
         ("STRIPE_WEBHOOK_SECRETS", ""),
     ] {
         assert_eq!(wrong(&with(name, value)), [name], "{value}");
+    }
+    for (sandbox, more) in [
+        (
+            "PAYPAL_BASE_URL",
+            vec![paypal_in_production(), vec![("PAYPAL_BASE_URL", "https://api-m.sandbox.paypal.com")]],
+        ),
+        ("PAYPAL_WEBHOOK_ROOT", vec![paypal_in_production(), vec![("PAYPAL_WEBHOOK_ROOT", "root.der")]]),
+    ] {
+        assert_eq!(wrong(&[good.to_vec(), more.concat()].concat()), [sandbox]);
     }
     let more = |setting| good.into_iter().chain([setting]).collect::<Vec<_>>();
     assert_eq!(wrong(&more(("FAKE_PROVIDERS", "stripe"))), ["FAKE_PROVIDERS", "FAKE_PROVIDERS"]);
@@ -269,6 +310,10 @@ fn secrets_are_never_shown() {
         ("SERVICE_KEYS", &keys),
         ("STRIPE_SECRET_KEY", &stripe_key),
         ("STRIPE_WEBHOOK_SECRETS", &signing),
+        ("PAYPAL_CLIENT_ID", "client"),
+        ("PAYPAL_CLIENT_SECRET", secrets[0]),
+        ("SQUARE_ACCESS_TOKEN", secrets[1]),
+        ("SQUARE_LOCATION_ID", "location"),
     ])
     .unwrap();
     assert_eq!(config.jwt_secret.expose_secret(), secrets[0]);
@@ -283,6 +328,11 @@ fn secrets_are_never_shown() {
         ("STRIPE_SECRET_KEY", secrets[0]),
         ("STRIPE_WEBHOOK_SECRETS", secrets[1]),
         ("STRIPE_BASE_URL", secrets[1]),
+        ("PAYPAL_CLIENT_ID", secrets[0]),
+        ("PAYPAL_CLIENT_SECRET", secrets[1]),
+        ("PAYPAL_BASE_URL", secrets[1]),
+        ("SQUARE_ACCESS_TOKEN", secrets[0]),
+        ("SQUARE_WEBHOOK_KEYS", secrets[1]),
         ("FAKE_PROVIDERS", secrets[1]),
         ("PAYMENT_RETURN_URL", secrets[1]),
         ("PAYMENT_PROVIDER", secrets[1]),

@@ -83,6 +83,9 @@ impl PayPal {
                 custom_id: order.custom_id.clone(),
                 currency: order.amount.currency.clone(),
                 authorised: held.map_or(captured, |held| held.amount.units),
+                open: held
+                    .filter(|held| matches!(held.status, "CREATED" | "PARTIALLY_CAPTURED"))
+                    .map_or(0, |held| held.amount.units.saturating_sub(captured).max(0)),
                 captured,
                 refunded: order.back(),
             }
@@ -90,8 +93,8 @@ impl PayPal {
         accounts.filter(|account| account.authorised > 0).collect()
     }
 
-    pub(super) fn webhooks(&self, webhook_id: &str) -> std::io::Result<Vec<SignedNotice>> {
+    pub(super) fn webhooks(&self, known: usize, webhook_id: &str) -> std::io::Result<Vec<SignedNotice>> {
         let now = self.now();
-        self.state().signed(webhook_id, now)
+        self.state().signed(known, webhook_id, now)
     }
 }

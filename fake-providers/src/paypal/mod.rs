@@ -51,6 +51,8 @@ pub struct Account {
     pub currency: String,
     /// How much was set aside or charged.
     pub authorised: i64,
+    /// How much is still set aside.
+    pub open: i64,
     /// How much was taken.
     pub captured: i64,
     /// How much went back, or is on its way.
@@ -150,7 +152,15 @@ impl FakePayPal {
     /// # Errors
     /// When they can't be signed.
     pub fn webhooks(&self, webhook_id: &str) -> std::io::Result<Vec<SignedNotice>> {
-        self.paypal.webhooks(webhook_id)
+        self.paypal.webhooks(0, webhook_id)
+    }
+
+    /// The webhooks behind the first `known` ones, oldest first, signed now: for whoever delivers each once.
+    ///
+    /// # Errors
+    /// When they can't be signed.
+    pub fn webhooks_after(&self, known: usize, webhook_id: &str) -> std::io::Result<Vec<SignedNotice>> {
+        self.paypal.webhooks(known, webhook_id)
     }
 
     /// Another certificate is served than the one that webhooks are signed with.

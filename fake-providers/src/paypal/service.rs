@@ -303,7 +303,7 @@ impl State {
             },
             ("GET", ["fake", "webhooks"]) => {
                 let webhook_id = request.query("webhook_id").unwrap_or(FakePayPal::WEBHOOK_ID);
-                match self.signed(webhook_id, now) {
+                match self.signed(0, webhook_id, now) {
                     Ok(notices) => {
                         let told = notices.iter().map(|notice| {
                             let headers: serde_json::Map<String, Value> = notice
@@ -322,9 +322,15 @@ impl State {
         }
     }
 
-    pub(super) fn signed(&self, webhook_id: &str, now: i64) -> std::io::Result<Vec<SignedNotice>> {
+    pub(super) fn signed(
+        &self,
+        known: usize,
+        webhook_id: &str,
+        now: i64,
+    ) -> std::io::Result<Vec<SignedNotice>> {
         let authority = Authority::shared()?;
         let url = format!("{}/fake/certs/CERT-FAKE", self.books.base);
-        self.books.events.iter().map(|event| event.signed(authority, &url, webhook_id, now)).collect()
+        let new = self.books.events.iter().skip(known);
+        new.map(|event| event.signed(authority, &url, webhook_id, now)).collect()
     }
 }

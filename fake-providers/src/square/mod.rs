@@ -149,7 +149,12 @@ impl FakeSquare {
 
     /// Every webhook so far, oldest first, signed with a key for a notification URL.
     pub fn webhooks(&self, key: &str, notification_url: &str) -> Vec<SignedEvent> {
-        self.square.webhooks(key, notification_url)
+        self.square.webhooks(0, key, notification_url)
+    }
+
+    /// The webhooks behind the first `known` ones, oldest first, signed: for whoever delivers each once.
+    pub fn webhooks_after(&self, known: usize, key: &str, notification_url: &str) -> Vec<SignedEvent> {
+        self.square.webhooks(known, key, notification_url)
     }
 
     /// The same webhooks in an order that a seed tells, each of them `copies` times.

@@ -123,8 +123,14 @@ impl Square {
             .collect()
     }
 
-    pub(super) fn webhooks(&self, key: &str, notification_url: &str) -> Vec<SignedEvent> {
-        self.state().books.events.iter().map(|event| event.signed(key, notification_url)).collect()
+    pub(super) fn webhooks(&self, known: usize, key: &str, notification_url: &str) -> Vec<SignedEvent> {
+        self.state()
+            .books
+            .events
+            .iter()
+            .skip(known)
+            .map(|event| event.signed(key, notification_url))
+            .collect()
     }
 }
 

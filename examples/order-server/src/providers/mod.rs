@@ -4,6 +4,8 @@
 //! server can also start a [stand-in](stand_in) of each, which is used like the real one, by the same adapter.
 
 pub mod courier;
+mod paypal;
+mod square;
 pub mod stand_in;
 mod stripe;
 
@@ -11,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use order_core::error::{BoxError, Invalid};
-use order_core::gateway::{NoticeReader, PaymentGateway};
+use order_core::gateway::{NoticeReader, PaymentGateway, ProviderBooks};
 use order_core::id::ProviderId;
 use order_core::time::Clock;
 
@@ -25,17 +27,23 @@ pub const SIMULATED: &str = "simulated";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the binary handles every one")]
 pub enum ProviderKind {
+    /// PayPal.
+    PayPal,
+    /// Square.
+    Square,
     /// Stripe.
     Stripe,
 }
 
 impl ProviderKind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::Stripe];
+    pub const ALL: [Self; 3] = [Self::Stripe, Self::PayPal, Self::Square];
 
     /// Its name in requests and in the paths of webhooks.
     pub fn name(self) -> &'static str {
         match self {
+            Self::PayPal => "paypal",
+            Self::Square => "square",
             Self::Stripe => "stripe",
         }
     }
@@ -43,6 +51,8 @@ impl ProviderKind {
     /// Tokens of its test mode, which its stand-in takes too, and what becomes of a payment with each.
     pub fn test_tokens(self) -> &'static [(&'static str, &'static str)] {
         match self {
+            Self::PayPal => &paypal::TEST_TOKENS,
+            Self::Square => &square::TEST_TOKENS,
             Self::Stripe => &stripe::TEST_TOKENS,
         }
     }
@@ -50,12 +60,16 @@ impl ProviderKind {
     /// The setting that makes it be used.
     fn key(self) -> &'static str {
         match self {
+            Self::PayPal => paypal::CLIENT_ID,
+            Self::Square => square::ACCESS_TOKEN,
             Self::Stripe => stripe::SECRET_KEY,
         }
     }
 
     fn read(self, source: &mut Source, rules: Rules) -> Option<Arc<dyn Provider>> {
         match self {
+            Self::PayPal => paypal::read(source, rules),
+            Self::Square => square::read(source, rules),
             Self::Stripe => stripe::read(source, rules),
         }
     }
@@ -91,6 +105,8 @@ pub struct Surroundings<'a> {
 pub struct OpenProvider {
     /// By which money is moved.
     pub gateway: Arc<dyn PaymentGateway>,
+    /// By which its books are read, when its adapter does that.
+    pub books: Option<Arc<dyn ProviderBooks>>,
     /// By which its webhooks are checked and read, when their secret is known.
     pub reader: Option<Arc<dyn NoticeReader>>,
 }

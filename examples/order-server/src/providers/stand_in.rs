@@ -13,7 +13,7 @@ use order_core::money::Money;
 use order_core::time::Clock;
 use order_fake_providers::wire::Wire;
 
-use super::{Provider, ProviderKind, stripe};
+use super::{Provider, ProviderKind, paypal, square, stripe};
 
 /// A stand-in of a payment provider that listens on this machine. It ends when it is dropped.
 pub trait StandIn: fmt::Debug + Send + Sync {
@@ -79,6 +79,8 @@ pub struct Account {
 /// When no port can be had.
 pub async fn start(kind: ProviderKind, clock: Arc<dyn Clock>) -> io::Result<Arc<dyn StandIn>> {
     match kind {
+        ProviderKind::PayPal => paypal::stand_in(clock).await,
+        ProviderKind::Square => square::stand_in(clock).await,
         ProviderKind::Stripe => stripe::stand_in(clock).await,
     }
 }

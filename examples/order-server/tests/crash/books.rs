@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use order_core::id::PaymentId;
+use order_core::inbox::InboxStatus;
 use order_core::inventory::ReservationStatus;
 use order_core::machine::Names as _;
 use order_core::memory::SimulatedAccount;
@@ -107,7 +108,25 @@ impl Books {
         }
     }
 
-    /// Waits until no order is unsettled, and everybody was told of everything.
+    /// How many webhooks nobody has attended to, and how many there are in all; each counted to a thousand.
+    pub(crate) async fn webhooks(&self) -> (usize, usize) {
+        let count = async |status| {
+            let (mut count, mut after) = (0, None);
+            loop {
+                let page =
+                    self.store.list_inbox(status, after.as_ref(), PageRequest::MAX_LIMIT).await.unwrap();
+                count += page.items.len();
+                after = page.next.filter(|_| count < 1_000);
+                if after.is_none() {
+                    return count;
+                }
+            }
+        };
+        let open = count(Some(InboxStatus::Received)).await + count(Some(InboxStatus::Parked)).await;
+        (open, count(None).await)
+    }
+
+    /// Waits until no order is unsettled, every webhook was attended to, and everybody was told of everything.
     pub(crate) async fn wait_until_settled(&self, patience: Duration) {
         let begun = Instant::now();
         loop {
@@ -119,10 +138,12 @@ impl Books {
             };
             let left: Vec<String> = self.orders().await.iter().filter_map(why).collect();
             let untold = self.store.outbox_len().await.unwrap();
-            if left.is_empty() && untold == 0 {
+            let (open, _) = self.webhooks().await;
+            if left.is_empty() && untold == 0 && open == 0 {
                 return;
             }
-            assert!(begun.elapsed() < patience, "{untold} events wait, and these orders: {left:#?}");
+            let waiting = format!("{untold} events and {open} webhooks wait, and these orders: {left:#?}");
+            assert!(begun.elapsed() < patience, "{waiting}");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

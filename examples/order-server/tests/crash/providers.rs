@@ -143,11 +143,6 @@ impl Providers {
     pub(crate) fn refused(&self) -> u64 {
         self.mischief.letters_refused.load(Ordering::Relaxed)
     }
-
-    /// How many webhooks there were.
-    pub(crate) fn letters(&self) -> u64 {
-        self.mischief.letters.load(Ordering::Relaxed)
-    }
 }
 
 impl Mischief {
