@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use client::Client;
 use order_core::time::SystemClock;
-use order_server::providers::{ProviderKind, stand_in};
+use order_server::providers::stand_in::Letter;
+use order_server::providers::{ProviderKind, courier, stand_in};
 use order_server::{Config, Server};
 use reqwest::Method;
 use reqwest::redirect::Policy;
@@ -110,6 +111,13 @@ async fn a_provider_at_an_address_is_told_by_its_settings() {
         assert_eq!(books.len(), 1);
         assert_eq!((books[0].captured.minor(), books[0].refunded.minor()), (2_460, 2_460));
         assert_eq!(books[0].payment_id.unwrap().to_string(), placed["payment"]["id"].as_str().unwrap());
+        let address = courier::address(&format!("http://{}/api/v1", server.address()), &*stand_in);
+        for letter in stand_in.letters(0).unwrap() {
+            let status = courier::bring(&client.http, &address, &letter).await;
+            assert_eq!(status, Some(200), "{letter:?}");
+            let forged = Letter { body: letter.body.replace(':', ": "), ..letter };
+            assert_eq!(courier::bring(&client.http, &address, &forged).await, Some(400), "{forged:?}");
+        }
         server.stop().await;
     }
 }

@@ -9,7 +9,6 @@ use order_core::time::{Clock, Duration};
 use secrecy::SecretString;
 
 use super::currency::AMOUNTS;
-use super::lookup::made_at;
 use super::object::{Failure, Intent, Problem, Refund};
 use super::reading::{self, Reading};
 use super::{StripeBuilder, request};

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::StripeGateway;
 use super::object::{Failure, Intent, Listed, Page, Refund};
 use super::request;
-use crate::provider::{Call, Verdict};
+use crate::provider::{Call, Verdict, made_at};
 
 /// How far Stripe's clock and ours may be apart when a list is asked for by time.
 const CLOCKS_APART: Duration = Duration::hours(1);
@@ -93,10 +93,4 @@ impl StripeGateway {
         }
         Err(reply.failure(self.service()))
     }
-}
-
-/// When an operation began: its id tells.
-pub(super) fn made_at(key: OperationId) -> Option<Timestamp> {
-    let (seconds, nanos) = key.uuid().get_timestamp()?.to_unix();
-    Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }

@@ -29,7 +29,7 @@ const DEFAULT_BASE_URL: &str = "https://connect.squareup.com";
 /// A part of the address of its sandbox.
 const SANDBOX: &str = "squareupsandbox.com";
 /// What a stand-in signs its webhooks with. It is on this machine, and in development only.
-const STAND_IN_KEY: &str = "a key of a stand-in, which everybody knows";
+const STAND_IN_KEY: &str = "a-key-of-a-stand-in-that-everybody-knows";
 /// What a stand-in is told that its webhooks go to, wherever they are brought: it is a part of what is signed.
 const STAND_IN_URL: &str = "https://shop.example/webhooks/square";
 

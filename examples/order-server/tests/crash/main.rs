@@ -253,6 +253,11 @@ async fn one_of_two() {
     other.terminate();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak() {
+    soak::run().await;
+}
+
 /// The server lives, says that its store is away, and lets nobody wait for long.
 async fn is_away(shop: &Shop) {
     let begun = Instant::now();

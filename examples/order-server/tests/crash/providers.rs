@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use order_core::time::SystemClock;
+use order_core::id::ProviderId;
+use order_core::time::{Clock, SystemClock};
 use order_fake_providers::wire::{WireFault, WireRequest};
 use order_server::providers::courier;
 use order_server::providers::stand_in::{self, Letter, StandIn};
-use order_server::providers::{ProviderKind, SIMULATED};
+use order_server::providers::{OpenProvider, Provider as _, ProviderKind, SIMULATED, Surroundings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::interval;
@@ -68,6 +69,16 @@ impl Providers {
     pub(crate) fn settings(&self, folder: &Path) -> Vec<(&'static str, OsString)> {
         let settings = self.stand_ins.iter().flat_map(|stand_in| stand_in.settings(folder).unwrap());
         settings.map(|(name, value)| (name, value.into())).collect()
+    }
+
+    /// Each as an engine takes it, with its name.
+    pub(crate) fn open(&self, clock: &Arc<dyn Clock>) -> Vec<(ProviderId, OpenProvider)> {
+        let open = |stand_in: &Arc<dyn StandIn>| {
+            let id = ProviderId::new(stand_in.kind().name()).unwrap();
+            let opened = stand_in.provider().open(&Surroundings { id: &id, return_url: None, clock });
+            (id, opened.unwrap())
+        };
+        self.stand_ins.iter().map(open).collect()
     }
 
     /// From now on calls go wrong. What was exchanged so far is forgotten: of a long run it would be much.
@@ -195,7 +206,8 @@ impl Rounds {
                 let address = courier::address(&self.shop.api(), &*self.stand_ins[place]);
                 match courier::bring(&client, &address, &letter).await {
                     Some(200..300) => {}
-                    Some(400..500) => {
+                    Some(status @ 400..500) => {
+                        println!("{address} refuses a webhook with {status}");
                         self.mischief.letters_refused.fetch_add(1, Ordering::Relaxed);
                     }
                     Some(_) | None => {
