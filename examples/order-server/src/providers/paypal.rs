@@ -130,7 +130,8 @@ impl Provider for PayPal {
 impl PayPal {
     /// Webhooks that are signed by a stand-in, whose certificates are where it is itself.
     fn believed_by(&self, webhooks: PayPalWebhooks, root: &[u8]) -> Result<PayPalWebhooks, BoxError> {
-        let (_, host) = self.base_url.split_once("://").unwrap_or_default();
+        let (_, place) = self.base_url.split_once("://").unwrap_or_default();
+        let host = place.split_once(':').map_or(place, |(host, _port)| host);
         Ok(webhooks.certificate_hosts([host]).certificate_roots(&[root])?)
     }
 }

@@ -12,7 +12,7 @@ use order_core::time::{Clock, SystemClock};
 use order_fake_providers::wire::{WireFault, WireRequest};
 use order_server::providers::courier;
 use order_server::providers::stand_in::{self, Letter, StandIn};
-use order_server::providers::{OpenProvider, Provider as _, ProviderKind, SIMULATED, Surroundings};
+use order_server::providers::{OpenProvider, ProviderKind, SIMULATED, Surroundings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::interval;
