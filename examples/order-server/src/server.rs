@@ -242,10 +242,8 @@ fn with_providers(
         let opened =
             provider.open(&Surroundings { id: &id, return_url, clock }).map_err(StartError::Parts)?;
         tracing::info!(%provider, has_webhooks = opened.reader.is_some(), "payments");
-        builder = builder.payment_gateway(id.clone(), opened.gateway);
-        if let Some(books) = opened.books {
-            builder = builder.provider_books(id.clone(), books);
-        }
+        builder =
+            builder.payment_gateway(id.clone(), opened.gateway).provider_books(id.clone(), opened.books);
         if let Some(reader) = opened.reader {
             builder = builder.notice_reader(id, reader);
         }

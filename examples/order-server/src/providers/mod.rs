@@ -105,8 +105,8 @@ pub struct Surroundings<'a> {
 pub struct OpenProvider {
     /// By which money is moved.
     pub gateway: Arc<dyn PaymentGateway>,
-    /// By which its books are read, when its adapter does that.
-    pub books: Option<Arc<dyn ProviderBooks>>,
+    /// By which its books are read.
+    pub books: Arc<dyn ProviderBooks>,
     /// By which its webhooks are checked and read, when their secret is known.
     pub reader: Option<Arc<dyn NoticeReader>>,
 }

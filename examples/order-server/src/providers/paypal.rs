@@ -123,7 +123,7 @@ impl Provider for PayPal {
                 Some(Root::File(path)) => self.believed_by(webhooks, &std::fs::read(path)?)?,
             }));
         }
-        Ok(OpenProvider { books: Some(gateway.clone()), gateway, reader })
+        Ok(OpenProvider { books: gateway.clone(), gateway, reader })
     }
 }
 

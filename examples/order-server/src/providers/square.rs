@@ -116,7 +116,7 @@ impl Provider for Square {
         if !keys.is_empty() {
             reader = Some(Arc::new(SquareWebhooks::new(surroundings.id.clone(), &self.webhook_url, keys)?));
         }
-        Ok(OpenProvider { books: Some(gateway.clone()), gateway, reader })
+        Ok(OpenProvider { books: gateway.clone(), gateway, reader })
     }
 }
 
