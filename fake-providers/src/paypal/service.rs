@@ -218,7 +218,7 @@ impl State {
                 .map_err(|_| Problem::invalid("MALFORMED_REQUEST_JSON", "body"))?
         };
         let is_json = request.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
-        if !is_json {
+        if !is_json && !request.body.is_empty() {
             return Err(Problem::invalid("INVALID_PARAMETER_VALUE", "Content-Type"));
         }
         let books = &mut self.books;
