@@ -84,7 +84,7 @@ impl Trial {
     }
 
     /// Waits until everything has come to rest, repeats every request, and compares everything with everything.
-    async fn end(self, shop: &Arc<Shop>, books: Books) {
+    async fn end(&self, shop: &Arc<Shop>, books: &Books) {
         let load_time = self.begun.elapsed();
         books.wait_until_settled(SETTLING).await;
         let attempts = self.ledger.attempts();
@@ -153,7 +153,7 @@ async fn server() {
         trial.verify(&shop).await;
     }
     let books = Books::of(&process.config()).await;
-    trial.end(&shop, books).await;
+    trial.end(&shop, &books).await;
     process.terminate();
 }
 
@@ -189,7 +189,7 @@ async fn postgres() {
     assert!(process.is_running(), "the server has ended");
     assert!(trial.ledger.refused_for_now() > 0, "nobody has noticed that the database was away");
     let books = Books::of(&process.config()).await;
-    trial.end(&shop, books).await;
+    trial.end(&shop, &books).await;
     process.terminate();
 }
 
@@ -222,7 +222,7 @@ async fn mongodb() {
     assert!(process.is_running(), "the server has ended");
     assert!(trial.ledger.refused_for_now() > 0, "nobody has noticed that the primary was away");
     let books = Books::of(&process.config()).await;
-    trial.end(&shop, books).await;
+    trial.end(&shop, &books).await;
     process.terminate();
 }
 
@@ -249,7 +249,7 @@ async fn one_of_two() {
     }
     let shop = Arc::new(Shop::new(&other.config(), other.base()));
     let books = Books::of(&other.config()).await;
-    trial.end(&shop, books).await;
+    trial.end(&shop, &books).await;
     other.terminate();
 }
 

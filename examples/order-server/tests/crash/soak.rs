@@ -116,12 +116,11 @@ pub(crate) async fn run() {
     }
     providers.behave();
     let books = Books::of(&process.config()).await.paid_through(&providers);
-    let store = books.store.clone();
-    trial.end(&shop, books).await;
-    println!("  {}", nothing_is_left_to_repair(&store, &providers).await);
+    trial.end(&shop, &books).await;
+    println!("  {}", nothing_is_left_to_repair(&books.store, &providers).await);
     println!("  {}", providers.report().join("\n  "));
     assert_eq!(providers.refused(), 0, "the server has refused webhooks of its own providers");
-    let (open, all) = Books::of(&process.config()).await.webhooks().await;
+    let (open, all) = books.webhooks().await;
     assert!(open == 0 && all > 0, "{open} of {all} webhooks wait");
     courier.abort();
     process.terminate();
