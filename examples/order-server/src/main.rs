@@ -106,7 +106,7 @@ async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     say(&format!("order-server: listening on {base}\n"));
     match config.mode {
         Mode::Development => {
-            say(&development::guide(config, &base, server.stand_ins(), server.engine().clock().now())?)
+            say(&development::guide(config, &base, server.stand_ins(), server.engine().clock().now())?);
         }
         Mode::Production => {}
     }

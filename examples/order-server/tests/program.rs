@@ -1,5 +1,5 @@
 //! The program: what it prints, how it ends.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use order_core::gateway::GatewayError;
 use order_core::id::OperationId;
-use order_core::time::{Duration, Timestamp};
+use order_core::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::StripeGateway;
