@@ -290,75 +290,78 @@ async fn addresses_and_names_are_checked() {
     assert!(matches!(PostgresStore::open(nobody).await.unwrap_err(), OpenError::Failed(_)));
 }
 
+/// What is asked, and the index that answers it without sorting.
+const QUESTIONS: &[(&str, &str)] = &[
+    (
+        "SELECT body FROM {schema}.orders WHERE customer_id = 'a' ORDER BY id DESC LIMIT 5",
+        "orders_by_customer",
+    ),
+    (
+        "SELECT body FROM {schema}.orders WHERE status = 'paid' ORDER BY id DESC LIMIT 5",
+        "orders_by_status",
+    ),
+    ("SELECT body FROM {schema}.orders ORDER BY id DESC LIMIT 5", "orders_pkey"),
+    ("SELECT body FROM {schema}.orders WHERE number = 'a'", "orders_number"),
+    ("SELECT id FROM {schema}.orders WHERE due_at <= 9 ORDER BY due_at, id LIMIT 5", "orders_due"),
+    (
+        "SELECT at, order_id FROM {schema}.outbox WHERE busy_until IS NULL ORDER BY at, order_id LIMIT 5",
+        "outbox_free",
+    ),
+    (
+        "SELECT order_id FROM {schema}.outbox WHERE busy_until IS NOT NULL AND busy_until <= 9",
+        "outbox_busy",
+    ),
+    (
+        "SELECT body FROM {schema}.reservations WHERE status = 'active' AND expires_at <= 9
+         ORDER BY expires_at, id LIMIT 5",
+        "reservations_expiring",
+    ),
+    (
+        "SELECT id FROM {schema}.carts WHERE status = 'open' AND expires_at <= 9 ORDER BY expires_at, id LIMIT 5",
+        "carts_expiring",
+    ),
+    ("SELECT body FROM {schema}.carts WHERE status = 'open' AND owner_key = 'a'", "carts_open"),
+    (
+        "SELECT body FROM {schema}.stock_records WHERE product_id = 'a' AND (at, location, sequence) < (9, 'b', 3)
+         AND (NULL::text IS NULL OR location = NULL::text)
+         ORDER BY at DESC, location DESC, sequence DESC LIMIT 5",
+        "stock_records_by_time",
+    ),
+    (
+        "SELECT at FROM {schema}.stock_outbox WHERE busy_until IS NULL ORDER BY at, product_id, location LIMIT 5",
+        "stock_outbox_free",
+    ),
+    (
+        "SELECT at FROM {schema}.stock_outbox WHERE busy_until IS NOT NULL AND busy_until <= 9",
+        "stock_outbox_busy",
+    ),
+    (
+        "SELECT body FROM {schema}.inbox WHERE due_at IS NOT NULL AND due_at <= 9 ORDER BY due_at, provider, event_id LIMIT 5",
+        "inbox_due",
+    ),
+    (
+        "SELECT body FROM {schema}.inbox WHERE due_at IS NULL AND changed_at < 9
+         ORDER BY changed_at, provider, event_id LIMIT 5",
+        "inbox_settled",
+    ),
+    (
+        "SELECT body FROM {schema}.inbox WHERE (received_at, provider, event_id) < (9, 'a', 'b')
+         ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT 5",
+        "inbox_by_receipt",
+    ),
+    (
+        "SELECT body FROM {schema}.inbox WHERE status = 'parked' AND (received_at, provider, event_id) < (9, 'a', 'b')
+         ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT 5",
+        "inbox_by_status",
+    ),
+    ("SELECT order_id FROM {schema}.payments WHERE provider_reference = 'a'", "payments_by_reference"),
+];
+
 #[tokio::test]
 async fn questions_walk_an_index() {
     let mut place = Place::new().await;
     place.hand.accepts("SET enable_seqscan = off; SET enable_bitmapscan = off").await;
-    for (sql, index) in [
-        (
-            "SELECT body FROM {schema}.orders WHERE customer_id = 'a' ORDER BY id DESC LIMIT 5",
-            "orders_by_customer",
-        ),
-        (
-            "SELECT body FROM {schema}.orders WHERE status = 'paid' ORDER BY id DESC LIMIT 5",
-            "orders_by_status",
-        ),
-        ("SELECT body FROM {schema}.orders ORDER BY id DESC LIMIT 5", "orders_pkey"),
-        ("SELECT body FROM {schema}.orders WHERE number = 'a'", "orders_number"),
-        ("SELECT id FROM {schema}.orders WHERE due_at <= 9 ORDER BY due_at, id LIMIT 5", "orders_due"),
-        (
-            "SELECT at, order_id FROM {schema}.outbox WHERE busy_until IS NULL ORDER BY at, order_id LIMIT 5",
-            "outbox_free",
-        ),
-        (
-            "SELECT order_id FROM {schema}.outbox WHERE busy_until IS NOT NULL AND busy_until <= 9",
-            "outbox_busy",
-        ),
-        (
-            "SELECT body FROM {schema}.reservations WHERE status = 'active' AND expires_at <= 9
-             ORDER BY expires_at, id LIMIT 5",
-            "reservations_expiring",
-        ),
-        (
-            "SELECT id FROM {schema}.carts WHERE status = 'open' AND expires_at <= 9 ORDER BY expires_at, id LIMIT 5",
-            "carts_expiring",
-        ),
-        ("SELECT body FROM {schema}.carts WHERE status = 'open' AND owner_key = 'a'", "carts_open"),
-        (
-            "SELECT body FROM {schema}.stock_records WHERE product_id = 'a' AND (at, location, sequence) < (9, 'b', 3)
-             AND (NULL::text IS NULL OR location = NULL::text)
-             ORDER BY at DESC, location DESC, sequence DESC LIMIT 5",
-            "stock_records_by_time",
-        ),
-        (
-            "SELECT at FROM {schema}.stock_outbox WHERE busy_until IS NULL ORDER BY at, product_id, location LIMIT 5",
-            "stock_outbox_free",
-        ),
-        (
-            "SELECT at FROM {schema}.stock_outbox WHERE busy_until IS NOT NULL AND busy_until <= 9",
-            "stock_outbox_busy",
-        ),
-        (
-            "SELECT body FROM {schema}.inbox WHERE due_at IS NOT NULL AND due_at <= 9 ORDER BY due_at, provider, event_id LIMIT 5",
-            "inbox_due",
-        ),
-        (
-            "SELECT body FROM {schema}.inbox WHERE due_at IS NULL AND changed_at < 9
-             ORDER BY changed_at, provider, event_id LIMIT 5",
-            "inbox_settled",
-        ),
-        (
-            "SELECT body FROM {schema}.inbox WHERE (received_at, provider, event_id) < (9, 'a', 'b')
-             ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT 5",
-            "inbox_by_receipt",
-        ),
-        (
-            "SELECT body FROM {schema}.inbox WHERE status = 'parked' AND (received_at, provider, event_id) < (9, 'a', 'b')
-             ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT 5",
-            "inbox_by_status",
-        ),
-        ("SELECT order_id FROM {schema}.payments WHERE provider_reference = 'a'", "payments_by_reference"),
-    ] {
+    for (sql, index) in QUESTIONS {
         let plan = place.plan(sql).await;
         assert!(plan.contains(index), "{sql}:\n{plan}");
         assert!(!plan.contains("Sort"), "{sql}:\n{plan}");
