@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
 use order_core::id::OperationId;
 use order_core::payment::{Answer, Decline, OperationKind};
-use order_core::time::{Clock, Duration, Timestamp};
+use order_core::time::{Clock, Duration};
 
 use super::currency;
 use super::link::Link;
@@ -13,7 +13,7 @@ use super::object::{Capture, Order, Problem};
 use super::reading::{self, Next, Reading};
 use super::request::{self, Pages};
 use super::{PayPalBuilder, refund, search};
-use crate::provider::{Reply, Verdict};
+use crate::provider::{Reply, Verdict, made_at};
 
 /// How long the request id of an order is relied on: PayPal keeps it for six hours.
 const KEY_LIFETIME: Duration = Duration::hours(5);
@@ -325,12 +325,6 @@ impl PayPalGateway {
 /// What is said about an operation whose order PayPal does not know.
 fn absent(carry_out: bool) -> Answer {
     if carry_out { reading::refused("not_found", "PayPal has no such payment") } else { Answer::Absent }
-}
-
-/// When an operation began: its id tells.
-fn made_at(key: OperationId) -> Option<Timestamp> {
-    let (seconds, nanos) = key.uuid().get_timestamp()?.to_unix();
-    Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 impl PayPalGateway {

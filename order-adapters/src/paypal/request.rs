@@ -7,7 +7,7 @@ use order_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::object::Order;
-use crate::provider::{Call, Form};
+use crate::provider::{Call, Form, segment};
 
 /// What stands before the reason in the description of an order that nobody shall pay any more.
 pub(super) const CLOSED: &str = "closed: ";
@@ -196,9 +196,4 @@ fn amount(instruction: &Instruction, value: &str) -> Value {
 /// A call that PayPal carries out once for a request id, and answers with the whole object.
 fn post(path: impl Into<String>, body: &Value, key: &str) -> Call {
     Call::post_json(path, body).header("paypal-request-id", key).header("prefer", "return=representation")
-}
-
-/// An id as a segment of a path. PayPal's ids are letters and digits; anything else would lead elsewhere.
-fn segment(id: &str) -> String {
-    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }

@@ -98,6 +98,7 @@ impl Form {
     }
 
     /// Adds a field that may be missing.
+    #[cfg(feature = "stripe")]
     pub(crate) fn optional(self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.field(name, value),
@@ -111,13 +112,11 @@ impl Form {
 }
 
 /// An id as a segment of a path. The providers' ids are letters, digits, underscores and hyphens; anything else would lead elsewhere.
-#[cfg(any(feature = "square", feature = "stripe"))]
 pub(crate) fn segment(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }
 
 /// When an operation began: its id tells.
-#[cfg(any(feature = "square", feature = "stripe"))]
 pub(crate) fn made_at(key: OperationId) -> Option<Timestamp> {
     let (seconds, nanos) = key.uuid().get_timestamp()?.to_unix();
     Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)

@@ -15,9 +15,7 @@ mod reply;
 mod transport;
 
 pub(crate) use amounts::{AmountRules, NotExpressible};
-pub(crate) use call::{Call, Form, Method};
-#[cfg(any(feature = "square", feature = "stripe"))]
-pub(crate) use call::{made_at, segment};
+pub(crate) use call::{Call, Form, Method, made_at, segment};
 pub(crate) use reply::{Reply, Verdict};
 #[cfg(feature = "paypal")]
 pub(crate) use transport::Credentials;
