@@ -18,6 +18,7 @@ pub mod page;
 pub mod passes;
 pub mod problem;
 pub mod providers;
+mod reconciler;
 pub mod server;
 pub mod setting;
 pub mod simulated;

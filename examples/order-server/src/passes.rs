@@ -13,11 +13,14 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::problem::causes;
+use crate::reconciler;
 
 /// How much one round of a pass does at most: a bounded piece of work between two looks at whether to stop.
 const LIMIT: u32 = 200;
 /// How many pauses housekeeping waits: nothing depends on it.
 const HOUSEKEEPING: u32 = 12;
+/// How many pauses there are between two reconciliations with the providers' books: an hour of the default ones.
+const RECONCILIATION: u32 = 720;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
@@ -95,6 +98,7 @@ impl Background {
         for pass in Pass::ALL {
             tasks.spawn(run(pass, engine.clone(), pause, stopping.clone()));
         }
+        tasks.spawn(reconciler::run(engine.clone(), pause.saturating_mul(RECONCILIATION), stopping));
         Self { stop, tasks }
     }
 

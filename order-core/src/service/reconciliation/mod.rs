@@ -113,6 +113,13 @@ impl Reconciliation<'_> {
     /// How much older an order may be than the window, if one of its payments was begun in it: as long as most holds on cards last.
     pub const LOOKBACK: Duration = Duration::days(7);
 
+    /// The payment providers whose books the engine was given, in the order of their names.
+    pub fn providers(&self) -> Vec<ProviderId> {
+        let mut providers: Vec<ProviderId> = self.parts.books.keys().cloned().collect();
+        providers.sort_unstable();
+        providers
+    }
+
     /// Tells what differs, and changes nothing. For the staff.
     ///
     /// # Errors
