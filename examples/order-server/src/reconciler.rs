@@ -113,10 +113,10 @@ mod tests {
             let found = engine.store().find_order(order.id).await.unwrap().unwrap();
             found.refunded().unwrap().minor()
         };
-        let (stop, stopping) = watch::channel(true);
+        let (signal, stopping) = watch::channel(true);
         reconcile(&engine, &provider, &stopping).await.unwrap();
         assert_eq!(refunded().await, 0);
-        stop.send_replace(false);
+        signal.send_replace(false);
         reconcile(&engine, &provider, &stopping).await.unwrap();
         assert_eq!(refunded().await, 230);
     }
