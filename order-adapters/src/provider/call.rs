@@ -98,7 +98,7 @@ impl Form {
     }
 
     /// Adds a field that may be missing.
-    #[cfg(feature = "stripe")]
+    #[cfg(any(feature = "square", feature = "stripe"))]
     pub(crate) fn optional(self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.field(name, value),
