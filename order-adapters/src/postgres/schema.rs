@@ -10,13 +10,14 @@ use super::OpenError;
 
 /// Every migration, in order. A published one never changes. They are told apart by their templates, so that the name of the
 /// schema is no part of them.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "tables", include_str!("migrations/0001_tables.sql")),
     (2, "write-sets", include_str!("migrations/0002_write_sets.sql")),
     (3, "stock journal", include_str!("migrations/0003_stock_journal.sql")),
     (4, "lighter commits", include_str!("migrations/0004_lighter_commits.sql")),
     (5, "single write-set", include_str!("migrations/0005_single_write_set.sql")),
     (6, "inbox", include_str!("migrations/0006_inbox.sql")),
+    (7, "new rows", include_str!("migrations/0007_new_rows.sql")),
 ];
 
 /// Whoever migrates any schema of ours holds this advisory lock until the end of the transaction.

@@ -4,16 +4,16 @@ use std::collections::HashSet;
 
 use order_core::inventory::Threshold;
 use sqlx::postgres::PgArguments;
-use sqlx::{Postgres, SqlStr};
+use sqlx::{Arguments as _, Postgres, SqlStr};
 use uuid::Uuid;
 
-use super::values::{Rows, Texts};
+use super::values::{Rows, Texts, names};
 use crate::group_commit::{CartRow, EntryRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// How many parameters [`apply`] has.
-const PARAMETERS: usize = 85;
+const PARAMETERS: usize = 88;
 
 /// The text of a call of one of our functions with so many parameters.
 pub(super) fn call(columns: &str, function: &str, parameters: usize) -> String {
@@ -30,18 +30,30 @@ pub(super) fn apply_sql() -> String {
 pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Query<'q> {
     let mut ids: Vec<(Uuid, i64)> = sets.iter().map(|set| (set.id, set.at)).collect();
     ids.sort_unstable();
-    let query = sqlx::query(sql)
+    let mut arguments = PgArguments::default();
+    arguments.reserve(PARAMETERS, sets.iter().map(|set| size(set)).sum());
+    let query = sqlx::query_with(sql, arguments)
         .bind(ids.iter().map(|(id, _)| *id).collect::<Vec<_>>())
         .bind(ids.iter().map(|(_, at)| *at).collect::<Vec<_>>())
         .bind(expected(sets));
     let query = bind_requests(query, sets);
     let query = bind_carts(query, sets);
-    let query = bind_orders(query, sets);
+    let query = bind_sellers(bind_orders(query, sets), sets);
     let query = bind_payments(query, sets);
     let query = bind_events(query, sets);
     let query = bind_holds(query, sets);
     let changed = sets.iter().map(|set| set.at).max().unwrap_or_default();
     bind_entries(bind_stock(query, sums).bind(changed), sets)
+}
+
+/// About how many bytes the arguments of a write-set are.
+fn size(set: &Rows) -> usize {
+    /// Those of a row without its value.
+    const ROW: usize = 256;
+    let orders = set.orders.iter().map(|row| &row.body);
+    let others = set.carts.iter().map(|row| &row.body).chain(set.holds.iter().map(|row| &row.body));
+    let bodies = orders.chain(others).chain(set.events.iter().map(|row| &row.body));
+    bodies.map(|body| body.len().saturating_add(ROW)).fold(ROW, usize::saturating_add)
 }
 
 /// One column of rows.
@@ -73,6 +85,8 @@ fn expected(sets: &[&Rows]) -> Vec<i64> {
         count(&|set| set.holds.iter().filter(|hold| hold.is_new).count()),
         count(&|set| set.request.iter().filter(|request| !request.is_new).count()),
         count(&|set| set.request.iter().filter(|request| request.is_new).count()),
+        count(&|set| set.payments.iter().filter(|payment| !payment.is_new).count()),
+        count(&|set| set.payments.iter().filter(|payment| payment.is_new).count()),
     ]
 }
 
@@ -147,9 +161,21 @@ fn bind_orders<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         .bind(column(&rows, |row| row.body.as_str()))
 }
 
+/// The sellers of new orders, each once.
+fn bind_sellers<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let new = sets.iter().flat_map(|set| &set.orders).filter(|order| order.expected == 0);
+    let mut rows: Vec<(&str, Uuid)> =
+        new.flat_map(|order| names(&order.sellers).map(|seller| (seller, order.id))).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    let (sellers, orders): (Vec<&str>, Vec<Uuid>) = rows.into_iter().unzip();
+    query.bind(sellers).bind(orders)
+}
+
 fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
     let rows: Vec<&PaymentRow> = sorted(sets.iter().flat_map(|set| &set.payments), |row| row.id);
     query
+        .bind(column(&rows, |row| row.is_new))
         .bind(column(&rows, |row| row.id))
         .bind(column(&rows, |row| row.order))
         .bind(column(&rows, |row| row.provider.as_str()))

@@ -1,5 +1,7 @@
 //! How values are stored, and what a driver's error means.
 
+use std::cell::RefCell;
+
 use order_core::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +28,18 @@ impl Form for Texts {
     type Names = String;
 
     fn body<T: Serialize>(value: &T) -> Result<String, StoreError> {
-        serde_json::to_string(value).map_err(|source| internal("write a value as JSON", source))
+        thread_local! {
+            /// It grows once, and not with every value.
+            static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        WRITTEN.with_borrow_mut(|written| {
+            written.clear();
+            serde_json::to_writer(&mut *written, value)
+                .map_err(|source| internal("write a value as JSON", source))?;
+            str::from_utf8(written)
+                .map(str::to_owned)
+                .map_err(|source| internal("write a value as JSON", source))
+        })
     }
 
     fn names(names: &[&str]) -> String {
@@ -36,6 +49,11 @@ impl Form for Texts {
     fn searched(text: String) -> String {
         searchable(&text)
     }
+}
+
+/// The names in one text.
+pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(SEPARATOR).filter(|name| !name.is_empty())
 }
 
 /// A text to search in or for. PostgreSQL's texts can't hold a NUL.

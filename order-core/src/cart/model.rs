@@ -72,6 +72,7 @@ pub struct CartItem {
     /// Its name.
     pub name: String,
     /// The address of its image.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The price of one unit.
     pub unit_price: Money,
@@ -134,6 +135,7 @@ pub struct CartLine {
     /// Its name when the line was last touched.
     pub name: String,
     /// The address of its image when the line was last touched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The price of one unit when the line was last touched. Checkout asks for the present one.
     pub unit_price: Money,
@@ -173,8 +175,10 @@ pub struct Cart {
     /// Whether it can be changed.
     pub status: CartStatus,
     /// The currency of every line: the first line's. `None` while there is no line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
     /// The lines, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<CartLine>,
     /// How many changes there were. 0 is a cart that was never changed, and so never stored.
     pub version: u64,
@@ -185,6 +189,7 @@ pub struct Cart {
     /// From when on it counts as empty.
     pub expires_at: Timestamp,
     /// The order it became.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
 }
 

@@ -56,8 +56,10 @@ pub struct SellerGroup {
     /// The sum of its lines' shares at placement.
     pub totals: Totals,
     /// Its parcels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shipments: Vec<Shipment>,
     /// The seller's notes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
     /// When its status last changed.
     pub updated_at: Timestamp,
@@ -80,10 +82,13 @@ pub struct Shipment {
     /// What is in it.
     pub items: Vec<ShippedItem>,
     /// Who carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
     /// The carrier's number for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<String>,
     /// When it should arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_delivery: Option<Timestamp>,
     /// When it left.
     pub shipped_at: Timestamp,
@@ -102,10 +107,13 @@ impl Shipment {
 #[expect(clippy::exhaustive_structs, reason = "hosts write it as a literal")]
 pub struct Tracking {
     /// Who carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
     /// The carrier's number for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<String>,
     /// When it should arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_delivery: Option<Timestamp>,
 }
 

@@ -44,6 +44,7 @@ status_table! {
 #[non_exhaustive]
 pub struct ReservationLine {
     /// The line of the order they are held for. Reservations that other services make have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line_id: Option<LineId>,
     /// Which product, where.
     pub key: StockKey,
@@ -65,12 +66,15 @@ pub struct Reservation {
     /// Its id.
     pub id: ReservationId,
     /// The order it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
     /// Whom it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,
     /// What it holds.
     pub lines: Vec<ReservationLine>,
     /// What the held goods are worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Money>,
     /// What has become of it.
     pub status: ReservationStatus,

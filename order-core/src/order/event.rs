@@ -24,6 +24,7 @@ pub enum OrderEvent {
         /// By what.
         by: OrderMove,
         /// Why, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// Another payment was begun.
@@ -38,6 +39,7 @@ pub enum OrderEvent {
         /// The operation.
         operation: Operation,
         /// Why, in words, when somebody said so.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// A call is made again with the same key, because the provider had not heard of it.
@@ -54,8 +56,10 @@ pub enum OrderEvent {
         /// What was learnt.
         answer: Answer,
         /// When to ask again, if it is still open or watched.
+        #[serde(skip_serializing_if = "Option::is_none")]
         look_at: Option<Timestamp>,
         /// Something a person should look at, e.g. `amount_mismatch`.
+        #[serde(skip_serializing_if = "Option::is_none")]
         finding: Option<String>,
         /// The amount that the provider spoke of, when it was not the one that was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,6 +96,7 @@ pub enum OrderEvent {
         /// By whom. The engine itself, when the matter is no more.
         by: Actor,
         /// What was done about it, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
     /// Money that was taken outside of every provider was recorded.
@@ -126,6 +131,7 @@ pub enum OrderEvent {
         /// Which, and what they are worth.
         lines: Vec<CancelledUnits>,
         /// Why, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// A refund was granted.
@@ -133,6 +139,7 @@ pub enum OrderEvent {
         /// How much.
         amount: Money,
         /// Why, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// A seller's part moved.
@@ -142,6 +149,7 @@ pub enum OrderEvent {
         /// By what.
         by: FulfilmentMove,
         /// The seller's notes.
+        #[serde(skip_serializing_if = "Option::is_none")]
         notes: Option<String>,
     },
     /// A parcel left.
@@ -251,6 +259,7 @@ pub struct EventRecord {
     /// Who brought it about.
     pub actor: Actor,
     /// What ties it to a request: its idempotency key or request id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation: Option<String>,
     /// What happened.
     pub event: OrderEvent,
@@ -277,7 +286,7 @@ mod tests {
     use crate::money::Currency;
     use crate::payment::OperationKind;
 
-    /// A call to a provider had no reason then.
+    /// A call to a provider had no reason once; later, what there was none of was written as null.
     #[test]
     fn events_of_earlier_versions_are_read() {
         let now = Timestamp::UNIX_EPOCH;
@@ -287,7 +296,10 @@ mod tests {
         let payment_id = PaymentId::from_uuid(id);
         let event = OrderEvent::OperationStarted { payment_id, operation, reason: None };
         let mut stored = serde_json::to_value(&event).unwrap();
-        assert!(stored.as_object_mut().unwrap().remove("reason").is_some());
+        assert_eq!(stored.get("reason"), None);
+        assert_eq!(serde_json::from_value::<OrderEvent>(stored.clone()).unwrap(), event);
+        stored["reason"] = serde_json::Value::Null;
+        stored["operation"]["reference"] = serde_json::Value::Null;
         assert_eq!(serde_json::from_value::<OrderEvent>(stored).unwrap(), event);
     }
 }

@@ -26,8 +26,10 @@ pub struct Order {
     /// Whose it is.
     pub customer_id: CustomerId,
     /// How to reach them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
     /// The cart it was made from. A cart becomes at most one order.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cart_id: Option<CartId>,
     /// The currency of every amount in it.
     pub currency: Currency,
@@ -44,23 +46,29 @@ pub struct Order {
     /// The sellers' parts of it.
     pub sellers: Vec<SellerGroup>,
     /// The money for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payments: Vec<Payment>,
     /// What a person should look at, or has looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// The stock held for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// Why and by whom it is to be cancelled, while money is still on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Cancellation>,
     /// Refunds granted beyond what was cancelled.
     pub granted: Money,
     /// The coupons that were used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponCode>,
     /// When it entered each status.
     pub timestamps: OrderTimestamps,
     /// Why it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
     /// The customer's wishes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
     /// When it was placed.
     pub created_at: Timestamp,
@@ -111,8 +119,10 @@ impl Order {
 #[non_exhaustive]
 pub struct Contact {
     /// Their name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Their mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
 }
 
@@ -134,6 +144,7 @@ pub struct OrderLine {
     /// The product's name at placement.
     pub name: String,
     /// The product's picture at placement.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The price of one unit at placement.
     pub unit_price: Money,
@@ -148,6 +159,7 @@ pub struct OrderLine {
     /// The line's share of the order's totals. Cancellations consume it, so that they add up to exactly what was paid.
     pub totals: Totals,
     /// How the share came about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjustments: Vec<Adjustment>,
 }
 
@@ -206,6 +218,7 @@ pub struct Cancellation {
     /// What brought it about.
     pub cause: CancelCause,
     /// In words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When it was asked for.
     pub requested_at: Timestamp,
@@ -238,19 +251,27 @@ pub enum CancelCause {
 #[non_exhaustive]
 pub struct OrderTimestamps {
     /// Placed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub placed: Option<Timestamp>,
     /// Accepted before payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Timestamp>,
     /// Paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub paid: Option<Timestamp>,
     /// Taken up by a seller.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub processing: Option<Timestamp>,
     /// Shipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shipped: Option<Timestamp>,
     /// Delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Timestamp>,
     /// Cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<Timestamp>,
     /// Refunded in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refunded: Option<Timestamp>,
 }

@@ -166,14 +166,17 @@ pub struct Payment {
     /// How the customer pays.
     pub method: PaymentMethod,
     /// The provider's token for the customer's card or account.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<ProviderToken>,
     /// How much it is meant to bring.
     pub amount: Money,
     /// When it is captured.
     pub capture: CaptureMode,
     /// The provider's object.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ProviderReference>,
     /// What the customer must do, while they must.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<PaymentAction>,
     /// How much is or was set aside.
     pub authorised: Money,
@@ -182,6 +185,7 @@ pub struct Payment {
     /// How much went back.
     pub refunded: Money,
     /// What was done with it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<Operation>,
     /// What the provider's books have said about it so far, its disputes among it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

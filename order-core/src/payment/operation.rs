@@ -126,6 +126,7 @@ pub enum Answer {
         /// How much money it was about.
         amount: Money,
         /// The provider's object.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reference: Option<ProviderReference>,
     },
     /// A capture is done, and with it the authorisation is over: what is set aside beyond it is not set aside any more. Only answered
@@ -135,6 +136,7 @@ pub enum Answer {
         /// How much was captured.
         amount: Money,
         /// The provider's object.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reference: Option<ProviderReference>,
     },
     /// The customer must act.
@@ -142,6 +144,7 @@ pub enum Answer {
         /// What they must do.
         action: PaymentAction,
         /// The provider's object.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reference: Option<ProviderReference>,
     },
     /// It is refused, for good.
@@ -169,14 +172,18 @@ pub struct Operation {
     pub status: OperationStatus,
     /// When somebody has to look at it again, if nobody has until then: the end of the caller's claim while it is calling, the
     /// next time to ask the provider while it is unknown or watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub look_at: Option<Timestamp>,
     /// How often something was learnt of it, be it that the answer was lost.
     pub tries: u32,
     /// The provider's object for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ProviderReference>,
     /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub decline: Option<Decline>,
     /// Something a person should look at, e.g. `amount_mismatch`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
     /// The amount that the provider spoke of, when it was not the one that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,6 +194,7 @@ pub struct Operation {
     /// When it was first intended.
     pub started_at: Timestamp,
     /// When its outcome was learnt.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
 }
 

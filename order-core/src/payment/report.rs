@@ -18,8 +18,10 @@ use crate::time::Timestamp;
 #[non_exhaustive]
 pub struct PaymentReport {
     /// Our payment, where the provider's object carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<PaymentId>,
     /// The provider's object.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ProviderReference>,
     /// What has become of the charge or authorisation, while nothing is set aside: it is refused, or the customer must act.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,14 +31,19 @@ pub struct PaymentReport {
     /// How much was taken, whatever went back later.
     pub captured: Money,
     /// Whether what was not captured is not set aside any more, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub released: Option<Release>,
     /// Every refund, sorted by reference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<ReportedRefund>,
     /// Every dispute, sorted by reference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputes: Vec<ReportedDispute>,
     /// Money in another currency than ours, which is never booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub misfit: Option<Money>,
     /// When the provider was asked, by our clock: the report knows of everything that was over before. The caller sets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
 }
 
@@ -58,6 +65,7 @@ pub struct ReportedRefund {
     /// What the provider calls it.
     pub reference: ProviderReference,
     /// Our operation, when we asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
     /// How much.
     pub amount: Money,
@@ -89,10 +97,13 @@ pub struct ReportedDispute {
     /// How far it is.
     pub status: DisputeStatus,
     /// Why, in the provider's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When it was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Timestamp>,
     /// When it last changed, by the provider's clock: the later word wins. Without it, a closed dispute wins over an open one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_at: Option<Timestamp>,
 }
 

@@ -104,6 +104,7 @@ pub struct QuotedLine {
     /// What it costs. Each component is the sum of the adjustments of its kind.
     pub totals: Totals,
     /// How the totals came about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjustments: Vec<Adjustment>,
 }
 

@@ -23,24 +23,32 @@ pub struct Finding {
     /// What it is.
     pub kind: FindingKind,
     /// The payment it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<PaymentId>,
     /// The operation it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
     /// The provider's object it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ProviderReference>,
     /// What we have.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ours: Option<Money>,
     /// What the provider has.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub theirs: Option<Money>,
     /// When it was found.
     pub since: Timestamp,
     /// Whether it is open.
     pub status: FindingStatus,
     /// When it was resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
     /// By whom: the engine itself, when the matter is no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_by: Option<Actor>,
     /// What was done about it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 

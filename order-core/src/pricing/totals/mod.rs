@@ -1,6 +1,6 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use serde::{Deserialize, Serialize};
+mod form;
 
 use super::share::share_of_units;
 use crate::money::{Currency, Money, MoneyError};
@@ -9,8 +9,11 @@ use crate::money::{Currency, Money, MoneyError};
 ///
 /// `total = subtotal − discount + shipping + tax`. Where prices contain their tax, `tax` is nothing and `included_tax` says
 /// how much of the total is tax; it is information and adds nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// Written with serde, the currency stands once and what is nothing is left out, as an order keeps many of them:
+/// `{"currency": "EUR", "subtotal": "20.00", "shipping": "4.90", "total": "24.90"}`. The form of before, in which each component is
+/// a [`Money`] of its own, is still read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "the components are the law of the module; stores write them as a literal"
