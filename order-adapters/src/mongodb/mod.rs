@@ -42,6 +42,7 @@ mod idempotency;
 mod inbox;
 mod inventory;
 mod journal;
+mod levels;
 mod link;
 mod list;
 mod look;

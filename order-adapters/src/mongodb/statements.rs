@@ -7,17 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use ::mongodb::bson::raw::{CStr, cstr};
 use ::mongodb::bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
-use order_core::inventory::{MAX_UNITS, StockKey, Threshold};
 use uuid::Uuid;
 
 use super::documents::{
-    self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, STOCK, WRITE_SETS, event_id, request_id, stock_id,
+    self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, event_id, request_id,
 };
+use super::levels;
 use super::values::Rows;
-use crate::group_commit::{Sum, Sums};
-
-/// The most parts about stock levels in one command. Each is small.
-const MAX_LEVELS: usize = 10_000;
+use crate::group_commit::Sums;
 
 /// The most bytes of documents in one command; a message may have 48 MB.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -42,7 +39,7 @@ pub(super) enum Counts {
 /// The commands that apply write-sets, no two of which touch the same thing. `sums` are those of their stock changes.
 pub(super) fn apply(sets: &[&Rows], sums: &Sums<'_>, now: DateTime) -> Vec<Statement> {
     let mut statements = Vec::new();
-    change_stock(&mut statements, sums);
+    levels::change(&mut statements, sums);
     note_write_sets(&mut statements, sets, now);
     put_requests(&mut statements, sets, now);
     read(&mut statements, CARTS, sets.iter().flat_map(|set| &set.read_carts));
@@ -103,6 +100,14 @@ impl Many {
         self.parts.push(part);
     }
 
+    /// An update of every document that fits.
+    pub(super) fn update_all(&mut self, filter: RawDocumentBuf, change: impl Into<RawBson>) {
+        self.update(filter, change);
+        if let Some(part) = self.parts.last_mut() {
+            part.append(cstr!("multi"), true);
+        }
+    }
+
     /// As few commands as their sizes allow.
     pub(super) fn into_statements(self, statements: &mut Vec<Statement>) {
         let mut left = self.parts.into_iter().peekable();
@@ -121,92 +126,6 @@ impl Many {
             statements.push(Statement { command, expected, counts: Counts::Found });
         }
     }
-}
-
-/// All levels in the order of their keys; before them, empty shelves for what may be put on new ones.
-fn change_stock(statements: &mut Vec<Statement>, sums: &Sums<'_>) {
-    let mut shelves = Many::updates(STOCK);
-    for (key, _) in sums.iter().filter(|(_, sum)| sum.may_be_new) {
-        let empty = rawdoc! { "$setOnInsert": { "on_hand": 0_i64, "reserved": 0_i64, "sold": 0_i64 } };
-        shelves.parts.push(rawdoc! { "q": { "_id": stock_id(key) }, "u": empty, "upsert": true });
-    }
-    shelves.into_statements(statements);
-    let mut levels = Vec::new();
-    for (key, sum) in sums {
-        let mut level = Many::updates(STOCK);
-        level.update(fitting(key, sum), changing(sum));
-        level.parts.extend(crossing(key, sum).map(|crossed| {
-            // Nothing has that field: what is found is not changed.
-            rawdoc! { "q": crossed, "u": { "$unset": { "nothing": 1_i32 } } }
-        }));
-        levels.push(level);
-    }
-    changes(statements, levels);
-}
-
-/// As few commands as their sizes allow; of each level the change and the question whether it crossed something stay together.
-fn changes(statements: &mut Vec<Statement>, levels: Vec<Many>) {
-    let mut left = levels.into_iter().peekable();
-    while left.peek().is_some() {
-        let (mut all, mut expected) = (Many::updates(STOCK), 0_i64);
-        while let Some(level) = left.next_if(|_| all.parts.len() < MAX_LEVELS) {
-            all.parts.extend(level.parts);
-            expected = expected.saturating_add(1);
-        }
-        let first = statements.len();
-        all.into_statements(statements);
-        for statement in statements.iter_mut().skip(first) {
-            (statement.expected, statement.counts) = (expected, Counts::Changed);
-        }
-    }
-}
-
-/// What a sum does to a level. It always changes something, so that what was changed can be counted.
-fn changing(sum: &Sum) -> RawDocumentBuf {
-    let mut change = rawdoc! {
-        "$inc": { "on_hand": sum.on_hand, "reserved": sum.reserved, "sold": sum.sold, "changes": 1_i64 },
-    };
-    match sum.threshold {
-        Threshold::Kept => {}
-        Threshold::Removed => change.append(cstr!("$unset"), rawdoc! { "low_at": 1_i32 }),
-        Threshold::At(units) => change.append(cstr!("$set"), rawdoc! { "low_at": units }),
-    }
-    change
-}
-
-/// The changed level of a key, if what is available has crossed nothing or the threshold; `None` when it can't have.
-fn crossing(key: &StockKey, sum: &Sum) -> Option<RawDocumentBuf> {
-    let change = sum.on_hand.saturating_sub(sum.reserved);
-    if change == 0 {
-        return None;
-    }
-    let after = rawdoc! { "$subtract": ["$on_hand", "$reserved"] };
-    let before = rawdoc! { "$subtract": [after.clone(), change] };
-    let (least, most) = if change < 0 { (after, before) } else { (before, after) };
-    let over = |bound: RawBson| {
-        rawdoc! { "$and": [{ "$lte": [least.clone(), bound.clone()] }, { "$gt": [most.clone(), bound] }] }
-    };
-    let nothing = over(RawBson::Int64(0));
-    // Nothing is as low as a threshold that is not there.
-    let threshold = over(rawdoc! { "$ifNull": ["$low_at", -1_i64] }.into());
-    Some(rawdoc! { "_id": stock_id(key), "$expr": { "$or": [nothing, threshold] } })
-}
-
-/// The level of a key, if the sum fits it. No side of a comparison can leave the range of its numbers.
-fn fitting(key: &StockKey, sum: &Sum) -> RawDocumentBuf {
-    let least = |bound: i64| 0_i64.saturating_sub(bound);
-    let mut filter = rawdoc! {
-        "_id": stock_id(key),
-        "reserved": { "$gte": least(sum.least_reserved) },
-        "sold": { "$gte": least(sum.least_sold), "$lte": i64::MAX.saturating_sub(sum.most_sold) },
-        "$expr": { "$gte": [{ "$subtract": ["$on_hand", "$reserved"] }, least(sum.least_available)] },
-    };
-    let mut on_hand = rawdoc! { "$lte": MAX_UNITS.saturating_sub(sum.most_on_hand) };
-    if let Some(counted) = sum.if_on_hand {
-        on_hand.append(cstr!("$eq"), counted);
-    }
-    filter.append(cstr!("on_hand"), on_hand);
-    filter
 }
 
 fn note_write_sets(statements: &mut Vec<Statement>, sets: &[&Rows], now: DateTime) {

@@ -1,0 +1,145 @@
+//! The command that changes stock levels.
+//!
+//! The server plans every part of a command by itself, which takes many times as long as changing a level does. So one part is about
+//! all levels: it brings a list of what is wished of each of them, every level looks up its own wish, and one that the wish does not
+//! fit stays as it is, which is told by the number of those that changed. A second part finds those that have crossed nothing or
+//! their threshold.
+
+use ::mongodb::bson::raw::cstr;
+use ::mongodb::bson::{RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
+use order_core::inventory::{MAX_UNITS, StockKey, Threshold};
+
+use super::documents::{STOCK, stock_id};
+use super::statements::{Counts, Many, Statement};
+use crate::group_commit::{Sum, Sums};
+
+/// The most levels that one part is about.
+const MAX_LEVELS: usize = 1_000;
+
+/// Changes levels by their sums; before them come empty shelves for what may be put on new ones.
+pub(super) fn change(statements: &mut Vec<Statement>, sums: &Sums<'_>) {
+    let mut shelves = Many::updates(STOCK);
+    for (key, _) in sums.iter().filter(|(_, sum)| sum.may_be_new) {
+        let empty = rawdoc! { "$setOnInsert": { "on_hand": 0_i64, "reserved": 0_i64, "sold": 0_i64 } };
+        shelves.parts.push(rawdoc! { "q": { "_id": stock_id(key) }, "u": empty, "upsert": true });
+    }
+    shelves.into_statements(statements);
+    let sums: Vec<(&StockKey, Sum)> = sums.iter().map(|(key, sum)| (*key, *sum)).collect();
+    for sums in sums.chunks(MAX_LEVELS) {
+        let mut levels = Many::updates(STOCK);
+        levels.update_all(among(sums.iter().map(|(key, _)| *key)), granted(sums));
+        let moved: Vec<(&StockKey, i64)> = sums
+            .iter()
+            .map(|(key, sum)| (*key, sum.on_hand.saturating_sub(sum.reserved)))
+            .filter(|(_, change)| *change != 0)
+            .collect();
+        if !moved.is_empty() {
+            let mut crossed = among(moved.iter().map(|(key, _)| *key));
+            crossed.append(cstr!("$expr"), crossing(&moved));
+            // Nothing has that field: what is found is not changed.
+            levels.update_all(crossed, rawdoc! { "$unset": { "nothing": 1_i32 } });
+        }
+        let first = statements.len();
+        levels.into_statements(statements);
+        for statement in statements.iter_mut().skip(first) {
+            statement.expected = i64::try_from(sums.len()).unwrap_or(i64::MAX);
+            statement.counts = Counts::Changed;
+        }
+    }
+}
+
+/// The levels with these keys.
+fn among<'k>(keys: impl Iterator<Item = &'k StockKey>) -> RawDocumentBuf {
+    rawdoc! { "_id": { "$in": ids(keys) } }
+}
+
+fn ids<'k>(keys: impl Iterator<Item = &'k StockKey>) -> RawArrayBuf {
+    let mut ids = RawArrayBuf::new();
+    keys.for_each(|key| ids.push(stock_id(key)));
+    ids
+}
+
+/// What a list has at the place at which another one has the level's key.
+fn own<'k>(keys: impl Iterator<Item = &'k StockKey>, list: RawArrayBuf) -> RawDocumentBuf {
+    let place = rawdoc! { "$indexOfArray": [{ "$literal": ids(keys) }, "$_id"] };
+    rawdoc! { "$arrayElemAt": [{ "$literal": list }, place] }
+}
+
+/// The pipeline that grants every level its wish, if it fits. A granted wish always changes something, so that it can be counted.
+fn granted(sums: &[(&StockKey, Sum)]) -> RawArrayBuf {
+    let mut wishes = RawArrayBuf::new();
+    sums.iter().for_each(|(_, sum)| wishes.push(wish(sum)));
+    let after = rawdoc! {
+        "on_hand": { "$add": ["$on_hand", "$wish.on_hand"] },
+        "reserved": { "$add": ["$reserved", "$wish.reserved"] },
+        "sold": { "$add": ["$sold", "$wish.sold"] },
+        "changes": { "$add": [{ "$ifNull": ["$changes", 0_i64] }, 1_i64] },
+        "low_at": { "$ifNull": ["$wish.low_at", "$low_at"] },
+    };
+    let stages = [
+        rawdoc! { "$set": { "wish": own(sums.iter().map(|(key, _)| *key), wishes) } },
+        rawdoc! { "$replaceWith": { "$mergeObjects": ["$$ROOT", { "$cond": [fits(), after, { "wish": {} }] }] } },
+        rawdoc! { "$set": {
+            "low_at": { "$cond": ["$wish.ends_low_at", "$$REMOVE", "$low_at"] },
+            "wish": "$$REMOVE",
+        } },
+    ];
+    let mut pipeline = RawArrayBuf::new();
+    stages.into_iter().for_each(|stage| pipeline.push(stage));
+    pipeline
+}
+
+/// What is wished of a level, and what the level must be like.
+fn wish(sum: &Sum) -> RawDocumentBuf {
+    let least = |bound: i64| 0_i64.saturating_sub(bound);
+    let mut wish = rawdoc! {
+        "on_hand": sum.on_hand, "reserved": sum.reserved, "sold": sum.sold,
+        "least_available": least(sum.least_available),
+        "least_reserved": least(sum.least_reserved),
+        "least_sold": least(sum.least_sold),
+        "most_sold": i64::MAX.saturating_sub(sum.most_sold),
+        "most_on_hand": MAX_UNITS.saturating_sub(sum.most_on_hand),
+    };
+    if let Some(counted) = sum.if_on_hand {
+        wish.append(cstr!("counted"), counted);
+    }
+    match sum.threshold {
+        Threshold::Kept => {}
+        Threshold::Removed => wish.append(cstr!("ends_low_at"), true),
+        Threshold::At(units) => wish.append(cstr!("low_at"), units),
+    }
+    wish
+}
+
+/// Whether a level is as its wish asks. No side of a comparison can leave the range of its numbers.
+fn fits() -> RawDocumentBuf {
+    rawdoc! { "$and": [
+        { "$gte": [{ "$subtract": ["$on_hand", "$reserved"] }, "$wish.least_available"] },
+        { "$gte": ["$reserved", "$wish.least_reserved"] },
+        { "$gte": ["$sold", "$wish.least_sold"] },
+        { "$lte": ["$sold", "$wish.most_sold"] },
+        { "$lte": ["$on_hand", "$wish.most_on_hand"] },
+        { "$eq": ["$on_hand", { "$ifNull": ["$wish.counted", "$on_hand"] }] },
+    ] }
+}
+
+/// Whether what is available of a changed level has crossed nothing or the threshold, by so many units each.
+fn crossing(moved: &[(&StockKey, i64)]) -> RawDocumentBuf {
+    let mut changes = RawArrayBuf::new();
+    moved.iter().for_each(|(_, change)| changes.push(*change));
+    let over = |bound: RawBson| {
+        rawdoc! { "$and": [
+            { "$lte": [{ "$min": ["$$before", "$$after"] }, bound.clone()] },
+            { "$gt": [{ "$max": ["$$before", "$$after"] }, bound] },
+        ] }
+    };
+    let nothing = over(RawBson::Int64(0));
+    // Nothing is as low as a threshold that is not there.
+    let threshold = over(rawdoc! { "$ifNull": ["$low_at", -1_i64] }.into());
+    let after = rawdoc! { "$subtract": ["$on_hand", "$reserved"] };
+    let before = rawdoc! { "$subtract": ["$$after", own(moved.iter().map(|(key, _)| *key), changes)] };
+    rawdoc! { "$let": {
+        "vars": { "after": after },
+        "in": { "$let": { "vars": { "before": before }, "in": { "$or": [nothing, threshold] } } },
+    } }
+}
