@@ -1,4 +1,4 @@
-//! A schema of the previous version, with rows in it, is brought up to date.
+//! Schemas of earlier versions, with rows in them, are brought up to date.
 #![cfg(feature = "postgres")]
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
@@ -17,14 +17,18 @@ use order_core::store::{
 mod postgres_server;
 use postgres_server::Schema;
 
-/// What version 2 of the schema was made of.
-const VERSION_2: [(i64, &str, &str); 2] = [
+/// What version 6 of the schema was made of, and each one before.
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "tables", include_str!("../src/postgres/migrations/0001_tables.sql")),
     (2, "write-sets", include_str!("../src/postgres/migrations/0002_write_sets.sql")),
+    (3, "stock journal", include_str!("../src/postgres/migrations/0003_stock_journal.sql")),
+    (4, "lighter commits", include_str!("../src/postgres/migrations/0004_lighter_commits.sql")),
+    (5, "single write-set", include_str!("../src/postgres/migrations/0005_single_write_set.sql")),
+    (6, "inbox", include_str!("../src/postgres/migrations/0006_inbox.sql")),
 ];
 
-/// A schema of version 2 with the rows that another schema has, as version 2 wrote them.
-async fn previous_version(of: &Schema) -> Schema {
+/// A schema of an earlier version with the rows that another schema has, as that version wrote them.
+async fn earlier_version(of: &Schema, earlier: i64) -> Schema {
     let schema = Schema::new();
     let mut hand = schema.by_hand().await;
     hand.accepts(
@@ -32,7 +36,7 @@ async fn previous_version(of: &Schema) -> Schema {
          CREATE TABLE {schema}.migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL)",
     )
     .await;
-    for (version, name, sql) in VERSION_2 {
+    for (version, name, sql) in MIGRATIONS.into_iter().filter(|(version, ..)| *version <= earlier) {
         let text = SqlStr::from_static(sql);
         let migration = Migration::new(version, Cow::Borrowed(""), MigrationType::Simple, text, false);
         let digits: Vec<String> = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -52,11 +56,13 @@ async fn previous_version(of: &Schema) -> Schema {
         ));
         let row = sqlx::query(columns).fetch_one(&mut hand.connection).await.unwrap();
         let columns: String = row.get(0);
-        // A call to a provider had no reason then.
-        let values = if table == "events" {
-            columns.replace("body", "(body::jsonb #- '{event,reason}')::text")
-        } else {
-            columns.clone()
+        // A call to a provider had no reason once. What there is none of was written as null.
+        let values = match table {
+            "events" if earlier < 3 => columns.replace("body", "(body::jsonb #- '{event,reason}')::text"),
+            "orders" => {
+                columns.replace("body", "(body::jsonb || '{\"notes\": null, \"coupons\": []}')::text")
+            }
+            _ => columns.clone(),
         };
         let filled = &of.name;
         let copy =
@@ -69,7 +75,7 @@ async fn previous_version(of: &Schema) -> Schema {
 }
 
 #[tokio::test]
-async fn a_schema_of_the_previous_version_is_migrated() {
+async fn a_schema_without_journals_is_migrated() {
     let (filled, sampler) = (Schema::new(), Sampler::new(7));
     let store = filled.open().await;
     let (set, order) = sampler.order("ann", "tea");
@@ -78,7 +84,7 @@ async fn a_schema_of_the_previous_version_is_migrated() {
     for set in [&sampler.receive(&[("tea", 9)]), &set, &record, &sampler.put_cart(0, &cart)] {
         assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
     }
-    let schema = previous_version(&filled).await;
+    let schema = earlier_version(&filled, 2).await;
     let error = schema.builder().migrations(false).open().await.unwrap_err();
     assert!(matches!(error, OpenError::Older { version: 3 }), "{error:?}");
     let store = schema.open().await;
@@ -106,4 +112,30 @@ async fn a_schema_of_the_previous_version_is_migrated() {
     assert_eq!(store.find_order_by_reference(&paid.payments[0].provider, &reference).await.unwrap(), None);
     store.close().await;
     schema.builder().migrations(false).open().await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_schema_of_the_previous_version_is_migrated() {
+    let (filled, sampler) = (Schema::new(), Sampler::new(7));
+    let store = filled.open().await;
+    let (set, order) = sampler.order("ann", "tea");
+    let record = sampler.put_record(true, &sampler.record("scope", "key-1"));
+    let cart = sampler.cart(customer_cart("ann"));
+    for set in [&sampler.receive(&[("tea", 9)]), &set, &record, &sampler.put_cart(0, &cart)] {
+        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
+    }
+    let schema = earlier_version(&filled, 6).await;
+    let error = schema.builder().migrations(false).open().await.unwrap_err();
+    assert!(matches!(error, OpenError::Older { version: 7 }), "{error:?}");
+    let store = schema.open().await;
+    assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), order);
+    assert_eq!(store.history(order.id).await.unwrap(), set.events);
+    let (pay, paid) = sampler.approve(&order);
+    let (more, other) = sampler.order("ben", "tea");
+    for set in [&set, &pay, &more] {
+        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
+    }
+    assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), paid);
+    assert_eq!(store.find_order(other.id).await.unwrap().unwrap(), other);
+    store.close().await;
 }
