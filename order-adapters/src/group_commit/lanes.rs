@@ -1,5 +1,6 @@
 //! The ways to the database, and who is on one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -14,6 +15,8 @@ pub(super) struct Lanes<L> {
     pub(super) count: usize,
     free: Mutex<Vec<Lane<L>>>,
     permits: Semaphore,
+    /// Whether the last write-set that was brought to its outcome was not alone.
+    is_shared: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -34,7 +37,12 @@ pub(super) struct Borrowed<'l, L> {
 impl<L: Link> Lanes<L> {
     pub(super) fn new(links: impl IntoIterator<Item = L>) -> Self {
         let free: Vec<_> = links.into_iter().map(|link| Lane { link, is_wary: false }).collect();
-        Self { count: free.len(), permits: Semaphore::new(free.len()), free: Mutex::new(free) }
+        Self {
+            count: free.len(),
+            permits: Semaphore::new(free.len()),
+            free: Mutex::new(free),
+            is_shared: AtomicBool::new(false),
+        }
     }
 
     /// Waits for one. Those who wait are served in turn.
@@ -43,9 +51,9 @@ impl<L: Link> Lanes<L> {
         Some(Borrowed { lanes: self, lane: self.take(), _permit: permit })
     }
 
-    /// One, if all are free.
+    /// One, if all are free, and the last write-set was alone: those who were answered together come back together.
     pub(super) fn only_one(&self) -> Option<Borrowed<'_, L>> {
-        if self.permits.available_permits() < self.count {
+        if self.is_shared.load(Ordering::Relaxed) || self.permits.available_permits() < self.count {
             return None;
         }
         let permit = self.permits.try_acquire().ok()?;
@@ -67,6 +75,7 @@ impl<L: Link> Lanes<L> {
 impl<L: Link> Borrowed<'_, L> {
     /// Brings write-sets to their outcomes.
     pub(super) async fn settle(&mut self, jobs: Vec<Job<L::Form>>) {
+        self.lanes.is_shared.store(jobs.len() > 1, Ordering::Relaxed);
         if let Some(lane) = &mut self.lane {
             lane.is_wary = Settling::new(&mut lane.link, jobs, lane.is_wary).run().await;
         }

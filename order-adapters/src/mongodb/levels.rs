@@ -55,7 +55,9 @@ fn among<'k>(keys: impl Iterator<Item = &'k StockKey>) -> RawDocumentBuf {
 
 fn ids<'k>(keys: impl Iterator<Item = &'k StockKey>) -> RawArrayBuf {
     let mut ids = RawArrayBuf::new();
-    keys.for_each(|key| ids.push(stock_id(key)));
+    for key in keys {
+        ids.push(stock_id(key));
+    }
     ids
 }
 
@@ -68,7 +70,9 @@ fn own<'k>(keys: impl Iterator<Item = &'k StockKey>, list: RawArrayBuf) -> RawDo
 /// The pipeline that grants every level its wish, if it fits. A granted wish always changes something, so that it can be counted.
 fn granted(sums: &[(&StockKey, Sum)]) -> RawArrayBuf {
     let mut wishes = RawArrayBuf::new();
-    sums.iter().for_each(|(_, sum)| wishes.push(wish(sum)));
+    for (_, sum) in sums {
+        wishes.push(wish(sum));
+    }
     let after = rawdoc! {
         "on_hand": { "$add": ["$on_hand", "$wish.on_hand"] },
         "reserved": { "$add": ["$reserved", "$wish.reserved"] },
@@ -85,7 +89,9 @@ fn granted(sums: &[(&StockKey, Sum)]) -> RawArrayBuf {
         } },
     ];
     let mut pipeline = RawArrayBuf::new();
-    stages.into_iter().for_each(|stage| pipeline.push(stage));
+    for stage in stages {
+        pipeline.push(stage);
+    }
     pipeline
 }
 
@@ -126,7 +132,9 @@ fn fits() -> RawDocumentBuf {
 /// Whether what is available of a changed level has crossed nothing or the threshold, by so many units each.
 fn crossing(moved: &[(&StockKey, i64)]) -> RawDocumentBuf {
     let mut changes = RawArrayBuf::new();
-    moved.iter().for_each(|(_, change)| changes.push(*change));
+    for (_, change) in moved {
+        changes.push(*change);
+    }
     let over = |bound: RawBson| {
         rawdoc! { "$and": [
             { "$lte": [{ "$min": ["$$before", "$$after"] }, bound.clone()] },
