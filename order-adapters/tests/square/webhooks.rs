@@ -94,7 +94,7 @@ async fn notices_carry_our_ids_and_square_s() {
     desk.gateway.execute(&desk.then(&first, &said, OperationKind::Capture, 1_000)).await.unwrap();
     let refund = desk.then(&first, &said, OperationKind::Refund, 400);
     desk.gateway.execute(&refund).await.unwrap();
-    assert!(desk.square.open_dispute(&first.payment_id.to_string(), 600));
+    assert!(desk.square.open_dispute(&first.payment_id.to_string(), 600).is_some());
     let reader = reader(&[NEW]);
     let events = desk.square.webhooks(NEW, URL);
     let notices: Vec<Notice> =
