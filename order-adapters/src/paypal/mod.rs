@@ -66,6 +66,8 @@
 //! | a report of one payment | one for each capture, in which PayPal looks for disputes of it; one more for each that is resolved, as only the dispute itself tells its outcome |
 //! | a page of a list | one for every 50 disputes that have changed since the payments began, which is mostly one, and none where no money came; one for each dispute that this process has not seen before, and for each resolved one of a payment on the page |
 //!
+//! A webhook about a dispute tells whose it is by the `custom` of what is disputed, which is what we wrote to the order's `custom_id`.
+//!
 //! A page of a list does not ask for each capture, as that would be half as many requests again, nearly all of them in vain. PayPal
 //! lists a dispute for 180 days after its last change; what was recorded of it stays.
 //!
