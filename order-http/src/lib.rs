@@ -49,6 +49,7 @@
 //!
 //! What it does not do: rate limits, CORS, TLS and compression are middleware of the host.
 
+mod action;
 mod address;
 mod api;
 mod auth;

@@ -9,8 +9,7 @@ use order_core::id::{PaymentId, ProviderId};
 use order_core::money::Money;
 use order_core::order::{Order, Tender};
 use order_core::payment::{
-    CaptureMode, DisputeStatus, Operation, Origin, Payment, PaymentAction, PaymentMethod, ProviderToken,
-    ReportedDispute,
+    CaptureMode, DisputeStatus, Operation, Origin, Payment, PaymentMethod, ProviderToken, ReportedDispute,
 };
 use order_core::service::RefundTarget;
 use order_core::{Error, Invalid};
@@ -20,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::action::PaymentActionBody;
 use crate::api::Api;
 use crate::auth::{Owner, Staff};
 use crate::call::{Call, answer, once};
@@ -102,33 +102,6 @@ pub(crate) struct PaymentSummaryBody {
     /// What the customer must do, while they must.
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<PaymentActionBody>,
-}
-
-/// What the customer must do before a payment goes on.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = PaymentAction)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum PaymentActionBody {
-    /// Visit a page of the provider or the bank.
-    Redirect {
-        /// The page.
-        url: String,
-    },
-    /// Finish in the provider's own form, with this secret.
-    ClientSecret {
-        /// The secret.
-        secret: String,
-    },
-}
-
-impl PaymentActionBody {
-    fn of(action: &PaymentAction) -> Option<Self> {
-        match action {
-            PaymentAction::Redirect { url } => Some(Self::Redirect { url: url.clone() }),
-            PaymentAction::ClientSecret { secret } => Some(Self::ClientSecret { secret: secret.clone() }),
-            _ => None,
-        }
-    }
 }
 
 impl PaymentSummaryBody {

@@ -90,6 +90,22 @@ check(payments.get(done.id).payment.refunded_money.amount == 1000, "all went bac
 check([refund.amount_money.amount for refund in refunds.list(limit=1)] == [700, 300], "the list of refunds, page by page")
 mine = [found.id for found in payments.list(begin_time=done.created_at, sort_order="ASC", limit=2)]
 check((mine[0], len(mine)) == (done.id, 7), "the list of payments, page by page")
+# Disputes, which somebody opens by hand.
+disputed = pay("m")
+check([found for found in client.disputes.list(location_id=place["location_id"])] == [], "nothing is disputed")
+by_hand = lambda action: json.load(urllib.request.urlopen(f"{place['url']}/fake/disputes/{action}", data=b""))["id"]
+opened = by_hand(f"open?payment={disputed.id}&amount=400")
+dispute = client.disputes.get(opened).dispute
+check((dispute.state, dispute.amount_money.amount) == ("EVIDENCE_REQUIRED", 400), "a dispute")
+check((dispute.id, dispute.disputed_payment.payment_id) == (opened, disputed.id), "what it is about")
+refused(lambda: back("n", disputed.id, 600), "PAYMENT_NOT_REFUNDABLE_DUE_TO_DISPUTE", "what is disputed does not go back")
+by_hand(f"close?dispute={opened}&won=true")
+check(client.disputes.get(opened).dispute.state == "WON", "its end")
+check([found.id for found in client.disputes.list(location_id=place["location_id"])] == [opened], "the list of disputes")
+check([found.id for found in client.disputes.list(location_id="of-nobody")] == [], "a list of another location")
+check([found.id for found in client.disputes.list(states="LOST")] == [], "a list of another state")
+back("o", disputed.id, 600)
+refused(lambda: client.disputes.get("of-nobody", request_options=once), "NOT_FOUND", "no such dispute")
 wrong = Square(token="wrong", base_url=place["url"])
 refused(lambda: wrong.payments.get(done.id, request_options=once), "UNAUTHORIZED", "a wrong token")
 

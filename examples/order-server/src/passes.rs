@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::problem::causes;
+use crate::providers::DisputeRights;
 use crate::reconciler;
 
 /// How much one round of a pass does at most: a bounded piece of work between two looks at whether to stop.
@@ -92,13 +93,14 @@ pub struct Background {
 
 impl Background {
     /// Starts them.
-    pub fn start(engine: &Engine, pause: Duration) -> Self {
+    pub fn start(engine: &Engine, rights: DisputeRights, pause: Duration) -> Self {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for pass in Pass::ALL {
             tasks.spawn(run(pass, engine.clone(), pause, stopping.clone()));
         }
-        tasks.spawn(reconciler::run(engine.clone(), pause.saturating_mul(RECONCILIATION), stopping));
+        let pause = pause.saturating_mul(RECONCILIATION);
+        tasks.spawn(reconciler::run(engine.clone(), rights, pause, stopping));
         Self { stop, tasks }
     }
 

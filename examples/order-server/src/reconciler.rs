@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::problem::causes;
+use crate::providers::DisputeRights;
 
 /// How far it looks back: longer than a provider goes on sending a webhook.
 const WINDOW: time::Duration = time::Duration::days(4);
@@ -17,7 +18,12 @@ const WINDOW: time::Duration = time::Duration::days(4);
 const LIMIT: u32 = 100;
 
 /// Reconciles with every provider whose books can be read, until it is told to stop: between two pages.
-pub(crate) async fn run(engine: Engine, pause: Duration, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    engine: Engine,
+    rights: DisputeRights,
+    pause: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -25,6 +31,7 @@ pub(crate) async fn run(engine: Engine, pause: Duration, mut stopping: watch::Re
             _ = stopping.wait_for(|stop| *stop) => return,
             _ = ticks.tick() => {}
         }
+        warn_of_missing(&rights).await;
         for provider in engine.reconciliation().providers() {
             if let Err(error) = reconcile(&engine, &provider, &stopping).await {
                 let error = causes(&error);
@@ -32,6 +39,25 @@ pub(crate) async fn run(engine: Engine, pause: Duration, mut stopping: watch::Re
             }
         }
     }
+}
+
+/// Says whose disputes are not recorded because they may not be read: their books would not tell. Gives them.
+async fn warn_of_missing(rights: &DisputeRights) -> Vec<&ProviderId> {
+    let mut missing = Vec::new();
+    for (provider, right) in rights {
+        match right.is_granted().await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(%provider, "disputes are not recorded: the right to read them was not granted");
+                missing.push(provider);
+            }
+            Err(error) => {
+                let error = causes(&error);
+                tracing::warn!(%provider, error, "whether disputes may be read could not be asked");
+            }
+        }
+    }
+    missing
 }
 
 /// Reads the window page by page.
@@ -67,6 +93,8 @@ fn log(provider: &ProviderId, page: &ReconciliationPage) {
 mod tests {
     use std::sync::Arc;
 
+    use order_adapters::paypal::PayPalGateway;
+    use order_adapters::square::SquareGateway;
     use order_core::address::Address;
     use order_core::gateway::Product;
     use order_core::id::{CustomerId, LocationId, ProductId, SellerId};
@@ -75,6 +103,8 @@ mod tests {
     use order_core::order::Tender;
     use order_core::service::{OrderItem, PlaceOrder};
     use order_core::time::ManualClock;
+    use order_fake_providers::paypal::FakePayPal;
+    use order_fake_providers::square::FakeSquare;
 
     use super::*;
 
@@ -119,5 +149,30 @@ mod tests {
         signal.send_replace(false);
         reconcile(&engine, &provider, &stopping).await.unwrap();
         assert_eq!(refunded().await, 230);
+    }
+
+    #[tokio::test]
+    async fn whose_disputes_may_not_be_read_is_said() {
+        let clock = Arc::new(ManualClock::default());
+        let paypal = FakePayPal::start(clock.clone()).await.unwrap();
+        let square = FakeSquare::start(clock.clone()).await.unwrap();
+        let one = PayPalGateway::builder(FakePayPal::CLIENT_ID, FakePayPal::CLIENT_SECRET)
+            .base_url(paypal.url())
+            .clock(clock)
+            .build()
+            .unwrap();
+        let other = SquareGateway::builder(FakeSquare::ACCESS_TOKEN, FakeSquare::LOCATION_ID)
+            .base_url(square.url())
+            .build()
+            .unwrap();
+        let rights: DisputeRights = vec![
+            (ProviderId::new("paypal").unwrap(), Arc::new(one)),
+            (ProviderId::new("square").unwrap(), Arc::new(other)),
+        ];
+        assert!(warn_of_missing(&rights).await.is_empty());
+        square.forbid_disputes();
+        assert_eq!(warn_of_missing(&rights).await, [&rights[1].0]);
+        paypal.forbid_disputes();
+        assert_eq!(warn_of_missing(&rights).await, [&rights[0].0, &rights[1].0]);
     }
 }

@@ -29,7 +29,7 @@ use crate::database::Opened;
 use crate::passes::Background;
 use crate::providers::courier::Courier;
 use crate::providers::stand_in::{self, StandIn};
-use crate::providers::{Provider, SIMULATED, Surroundings};
+use crate::providers::{DisputeRights, Provider, SIMULATED, Surroundings};
 use crate::simulated::SimulatedProvider;
 use crate::token::Signer;
 use crate::users::Users;
@@ -117,7 +117,7 @@ impl Server {
             .order_policy(policy)
             .location(location.clone());
         let stand_ins = start_stand_ins(config, &clock).await?;
-        let builder = with_providers(builder, config, &stand_ins, address, &clock)?;
+        let (builder, rights) = with_providers(builder, config, &stand_ins, address, &clock)?;
         let provider = simulated(config).await?;
         let builder = match &provider {
             Some(provider) => {
@@ -142,7 +142,7 @@ impl Server {
                 })
                 .into_future(),
         );
-        let background = Background::start(&engine, config.pass_pause);
+        let background = Background::start(&engine, rights, config.pass_pause);
         let courier = Courier::start(&stand_ins, &format!("{}{}", base(address), config.prefix));
         let patience = config.shutdown;
         Ok(Self { address, engine, provider, stand_ins, courier, background, stop, serving, patience })
@@ -223,14 +223,15 @@ async fn start_stand_ins(
     Ok(started)
 }
 
-/// Adds every provider that was set up, and those whose stand-ins run here.
+/// Adds every provider that was set up, and those whose stand-ins run here. Gives the rights that some of them must have granted.
 fn with_providers(
     mut builder: EngineBuilder,
     config: &Config,
     stand_ins: &[Arc<dyn StandIn>],
     address: SocketAddr,
     clock: &Arc<dyn Clock>,
-) -> Result<EngineBuilder, StartError> {
+) -> Result<(EngineBuilder, DisputeRights), StartError> {
+    let mut rights = DisputeRights::new();
     let own_page = match config.mode {
         Mode::Development => Some(format!("{}/simulated/back", base(address))),
         Mode::Production => None,
@@ -245,10 +246,11 @@ fn with_providers(
         builder =
             builder.payment_gateway(id.clone(), opened.gateway).provider_books(id.clone(), opened.books);
         if let Some(reader) = opened.reader {
-            builder = builder.notice_reader(id, reader);
+            builder = builder.notice_reader(id.clone(), reader);
         }
+        rights.extend(opened.dispute_right.map(|right| (id, right)));
     }
-    Ok(builder)
+    Ok((builder, rights))
 }
 
 /// The simulated provider, if it may be used.

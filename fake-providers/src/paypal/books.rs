@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::amount::{self, Amount};
+use super::dispute::Dispute;
 use super::event::Event;
 use super::order::{APPROVAL_SECONDS, Authorization, Capture, HOLD_SECONDS, Order};
 use super::problem::Problem;
@@ -46,6 +47,7 @@ pub(super) struct Books {
     /// Where the payer's page is.
     pub(super) base: String,
     pub(super) orders: BTreeMap<String, Order>,
+    pub(super) disputes: BTreeMap<String, Dispute>,
     pub(super) events: Vec<Event>,
     pub(super) paid_invoices: BTreeSet<String>,
     pub(super) repeats_invoices: bool,

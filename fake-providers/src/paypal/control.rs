@@ -71,6 +71,20 @@ impl PayPal {
         state.books.give_back(&capture.id, &json!({ "amount": amount }), now).is_ok()
     }
 
+    pub(super) fn open_dispute(&self, order: &str, units: i64) -> Option<String> {
+        let now = self.now();
+        self.state().books.open_dispute(order, units, now)
+    }
+
+    pub(super) fn close_dispute(&self, dispute: &str, is_won: bool) -> bool {
+        let now = self.now();
+        self.state().books.close_dispute(dispute, is_won, now)
+    }
+
+    pub(super) fn forbid_disputes(&self) {
+        self.state().forbids_disputes = true;
+    }
+
     pub(super) fn accounts(&self) -> Vec<Account> {
         let now = self.now();
         let mut state = self.state();

@@ -34,6 +34,7 @@ impl Event {
             Some("REFUND") => "refund",
             Some("CAPTURE") if kind.ends_with("REFUNDED") => "refund",
             Some("CAPTURE") => "capture",
+            Some("DISPUTE") => "dispute",
             _ => "checkout-order",
         };
         Self { id, kind, resource_type, resource, created }

@@ -1,4 +1,4 @@
-//! PayPal: orders, payments, the transaction search, and webhooks.
+//! PayPal: orders, payments, the transaction search, disputes, and webhooks.
 //!
 //! | it enforces | how |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | amounts | decimal numbers, in HUF, JPY and TWD without decimals; 24 currencies; the parts of an order are its total |
 //! | states | an order is captured or authorised once, when its payer has agreed or with a saved payment method; it may be changed until then; nobody agrees after three hours |
 //! | invoice ids | each is paid once ([`FakePayPal::allow_repeated_invoices`] lifts that, as an account's setting does) |
+//! | disputes | while one is open nothing is given back but the whole rest of its capture: 422 `TRANSACTION_DISPUTED`; what was lost is gone; listed for 180 days after their last change; without the [right](FakePayPal::forbid_disputes) to read them: 403 |
 //! | limits | captured ≤ 115 % of what was set aside and at most 75 more, in ten parts; given back ≤ captured, for 180 days |
 //! | time | what is set aside is released after 29 days; the search tells of a transaction when the [delay](FakePayPal::delay_search) is over |
 //!
@@ -20,6 +21,7 @@ mod amount;
 mod books;
 mod certificate;
 mod control;
+mod dispute;
 mod event;
 mod order;
 mod page;
@@ -140,6 +142,22 @@ impl FakePayPal {
     /// Somebody gives money of a capture back by hand, in PayPal's dashboard: so many units of an order's first capture.
     pub fn refund_by_hand(&self, order: &str, units: i64) -> bool {
         self.paypal.refund_by_hand(order, units)
+    }
+
+    /// The payer disputes so many units of an order's first capture that has them. The order is told by its id, or by a part of its
+    /// `custom_id`. Gives the dispute's id.
+    pub fn open_dispute(&self, order: &str, units: i64) -> Option<String> {
+        self.paypal.open_dispute(order, units)
+    }
+
+    /// PayPal decides a dispute. Tells whether it was open.
+    pub fn close_dispute(&self, dispute: &str, is_won: bool) -> bool {
+        self.paypal.close_dispute(dispute, is_won)
+    }
+
+    /// The application may not read disputes: that right was not granted to it.
+    pub fn forbid_disputes(&self) {
+        self.paypal.forbid_disputes();
     }
 
     /// Its books: an account for each order by which money moved, oldest first.

@@ -73,12 +73,12 @@ pub(super) fn time(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn link(base: &str, path: &str, rel: &str, method: &str) -> Value {
+pub(super) fn link(base: &str, path: &str, rel: &str, method: &str) -> Value {
     json!({ "href": format!("{base}{path}"), "rel": rel, "method": method })
 }
 
 /// Adds what is there.
-fn add(object: &mut Value, name: &str, value: Option<impl Into<Value>>) {
+pub(super) fn add(object: &mut Value, name: &str, value: Option<impl Into<Value>>) {
     if let (Some(fields), Some(value)) = (object.as_object_mut(), value) {
         fields.insert(name.to_owned(), value.into());
     }

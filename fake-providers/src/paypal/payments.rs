@@ -124,7 +124,7 @@ impl Books {
             }
             _ => {}
         }
-        let left = capture.amount.units.saturating_sub(order.back_of(id));
+        let left = capture.amount.units - order.back_of(id) - self.lost_of(id);
         let amount = match body.get("amount") {
             Some(amount) => Amount::read(amount, "DECIMALS_NOT_SUPPORTED")?,
             None => Amount::of(left, &capture.amount.currency),
@@ -137,6 +137,9 @@ impl Books {
         }
         if amount.units > left {
             return Err(Problem::unprocessable("REFUND_AMOUNT_EXCEEDED"));
+        }
+        if amount.units < left && self.is_disputed(id) {
+            return Err(Problem::unprocessable("TRANSACTION_DISPUTED"));
         }
         let is_pending = Behaviour::of(order.vault.as_deref())? == Behaviour::PendRefunds;
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -41,6 +41,11 @@ impl Problem {
         Self::new(401, "")
     }
 
+    /// The application has not the right: 403.
+    pub(super) fn forbidden() -> Self {
+        Self::new(403, "")
+    }
+
     pub(super) fn limited() -> Self {
         Self::new(429, "")
     }
@@ -61,6 +66,7 @@ impl Problem {
                 "AUTHENTICATION_FAILURE",
                 "Authentication failed due to missing authorization header, or invalid authentication credentials.",
             ),
+            403 => ("NOT_AUTHORIZED", "Authorization failed due to insufficient permissions."),
             404 => ("RESOURCE_NOT_FOUND", "The specified resource does not exist."),
             409 => ("RESOURCE_CONFLICT", "The server has detected a conflict while processing this request."),
             422 => (

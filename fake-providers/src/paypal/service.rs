@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::books::{Books, Step};
 use super::certificate::Authority;
 use super::problem::Problem;
-use super::{FakePayPal, SignedNotice, page, search};
+use super::{FakePayPal, SignedNotice, dispute, page, search};
 use crate::wire::{Service, WireReply, WireRequest};
 
 /// How long a token is taken: nine hours.
@@ -37,6 +37,7 @@ pub(super) struct State {
     keys: HashMap<(String, String), Kept>,
     in_progress: HashSet<(String, String)>,
     pub(super) search_delay_seconds: i64,
+    pub(super) forbids_disputes: bool,
     pub(super) other_certificate: Option<String>,
 }
 
@@ -202,6 +203,9 @@ impl State {
             ["v2", "payments", "authorizations", id] => self.books.authorization(id)?,
             ["v2", "payments", "captures", id] => self.books.capture(id)?,
             ["v2", "payments", "refunds", id] => self.books.refund(id)?,
+            ["v1", "customer", "disputes", ..] if self.forbids_disputes => return Err(Problem::forbidden()),
+            ["v1", "customer", "disputes"] => dispute::answer(&self.books, request, now)?,
+            ["v1", "customer", "disputes", id] => self.books.dispute(id)?,
             ["v1", "reporting", "transactions"] => {
                 search::answer(&self.books, request, now, self.search_delay_seconds)?
             }

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::FakeSquare;
 use super::body::Body;
+use super::dispute::Dispute;
 use super::event::Event;
-use super::payment::{Payment, Refund, money, time};
+use super::payment::{Payment, Refund};
 use super::problem::Problem;
 use super::source::Source;
 
@@ -24,6 +25,7 @@ const KEY_CHARS: usize = 45;
 pub(super) struct Books {
     pub(super) payments: BTreeMap<String, Payment>,
     pub(super) refunds: BTreeMap<String, Refund>,
+    pub(super) disputes: BTreeMap<String, Dispute>,
     pub(super) events: Vec<Event>,
     pub(super) only_currency: Option<String>,
     used: BTreeSet<String>,
@@ -31,12 +33,12 @@ pub(super) struct Books {
 }
 
 impl Books {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.count = self.count.saturating_add(1);
         self.count
     }
 
-    fn tell(&mut self, class: &'static str, verb: &str, object: Value, now: Timestamp) {
+    pub(super) fn tell(&mut self, class: &'static str, verb: &str, object: Value, now: Timestamp) {
         let number = self.next();
         self.events.push(Event::new(number, class, verb, object, now));
     }
@@ -138,7 +140,6 @@ impl Books {
             location_id: FakeSquare::LOCATION_ID.to_owned(),
             refund_ids: Vec::new(),
             refunded: 0,
-            disputed: 0,
             error: problem.clone(),
             version: 1,
         };
@@ -234,7 +235,7 @@ impl Books {
         if payment.status != "COMPLETED" || payment.currency != amount.currency {
             return Err(Problem::refund("PAYMENT_NOT_REFUNDABLE", "The payment can't be refunded"));
         }
-        if payment.disputed > 0 {
+        if self.is_disputed(&payment_id) {
             let why = "The payment is disputed";
             return Err(Problem::refund("PAYMENT_NOT_REFUNDABLE_DUE_TO_DISPUTE", why));
         }
@@ -310,28 +311,6 @@ impl Books {
             payment.refunded = payment.refunded.saturating_sub(units);
         }
         self.tell("refund", "updated", object, now);
-        true
-    }
-
-    /// A bank takes money back.
-    pub(super) fn dispute(&mut self, id: &str, units: i64, now: Timestamp) -> bool {
-        let left = |payment: &&mut Payment| {
-            let left = payment.amount.saturating_sub(payment.disputed);
-            payment.status == "COMPLETED" && units > 0 && units <= left
-        };
-        let Some(payment) = self.payments.get_mut(id).filter(left) else { return false };
-        payment.disputed = payment.disputed.saturating_add(units);
-        let currency = payment.currency.clone();
-        let dispute = json!({
-            "id": format!("sqdis_fake{:012}", self.next()),
-            "amount_money": money(units, &currency),
-            "reason": "NOT_AS_DESCRIBED",
-            "state": "INQUIRY_EVIDENCE_REQUIRED",
-            "disputed_payment": { "payment_id": id },
-            "created_at": time(now),
-            "updated_at": time(now),
-        });
-        self.tell("dispute", "created", dispute, now);
         true
     }
 }

@@ -1,4 +1,4 @@
-//! Square: payments, refunds and webhooks.
+//! Square: payments, refunds, disputes and webhooks.
 //!
 //! | it enforces | how |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | states | only what is approved is changed, completed and cancelled; a payment is completed once, and as a whole |
 //! | changes | with a version token, only of that version; none in yen, as Japan's sellers have none |
 //! | limits | captured ≤ set aside, given back ≤ captured |
+//! | disputes | of a payment that is disputed, or was lost, nothing is given back; without the [permission](FakeSquare::forbid_disputes) to read them: 403 |
 //! | parameters | unknown ones are refused |
 //! | time | what is set aside is cancelled after 7 days |
 //! | lists | show a payment at once, or [after some time](FakeSquare::lists_lag) |
@@ -23,6 +24,7 @@
 
 mod body;
 mod books;
+mod dispute;
 mod event;
 mod payment;
 mod problem;
@@ -136,10 +138,20 @@ impl FakeSquare {
         self.square.settle_refund(refund, succeed)
     }
 
-    /// The customer disputes a payment at their bank: it can't be refunded any more. The payment is told by its `reference_id`, or by
-    /// its id. Tells whether so much was taken.
-    pub fn open_dispute(&self, payment: &str, units: i64) -> bool {
+    /// The customer disputes a payment at their bank. The payment is told by its `reference_id`, or by its id. Gives the dispute's id,
+    /// if so much was taken.
+    pub fn open_dispute(&self, payment: &str, units: i64) -> Option<String> {
         self.square.open_dispute(payment, units)
+    }
+
+    /// The bank decides a dispute. Tells whether it was open.
+    pub fn close_dispute(&self, dispute: &str, is_won: bool) -> bool {
+        self.square.close_dispute(dispute, is_won)
+    }
+
+    /// The access token may not read disputes: that permission was not granted.
+    pub fn forbid_disputes(&self) {
+        self.square.forbid_disputes();
     }
 
     /// Its books: an account for each payment by which money moved, oldest first.

@@ -26,7 +26,6 @@ pub(super) struct Payment {
     pub(super) refund_ids: Vec<String>,
     /// How much has gone back, or is on its way.
     pub(super) refunded: i64,
-    pub(super) disputed: i64,
     pub(super) error: Option<Problem>,
     pub(super) version: u64,
 }

@@ -55,6 +55,12 @@ impl Problem {
         Self::new(401, "AUTHENTICATION_ERROR", "UNAUTHORIZED", "This request could not be authorized.")
     }
 
+    /// The token may not do that.
+    pub(super) fn no_permission() -> Self {
+        let detail = "The merchant has not given your application sufficient permissions to do that.";
+        Self::new(403, "AUTHENTICATION_ERROR", "INSUFFICIENT_SCOPES", detail)
+    }
+
     pub(super) fn key_in_use() -> Self {
         Self::new(
             409,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::books::Books;
+use super::dispute::Dispute;
 use super::payment::{Payment, Refund};
 use super::problem::Problem;
 use super::{Account, FakeSquare, SignedEvent};
@@ -27,6 +28,7 @@ struct State {
     keys: HashMap<String, Kept>,
     keys_last: Duration,
     lists_lag: Duration,
+    forbids_disputes: bool,
 }
 
 impl Default for State {
@@ -36,6 +38,7 @@ impl Default for State {
             keys: HashMap::new(),
             keys_last: Duration::hours(24),
             lists_lag: Duration::zero(),
+            forbids_disputes: false,
         }
     }
 }
@@ -98,10 +101,18 @@ impl Square {
         state.books.settle_refund(&id, succeed, self.clock.now())
     }
 
-    pub(super) fn open_dispute(&self, payment: &str, units: i64) -> bool {
+    pub(super) fn open_dispute(&self, payment: &str, units: i64) -> Option<String> {
         let mut state = self.state();
-        let Some(id) = Self::named(&state.books, payment) else { return false };
-        state.books.dispute(&id, units, self.clock.now())
+        let id = Self::named(&state.books, payment)?;
+        state.books.open_dispute(&id, units, self.clock.now())
+    }
+
+    pub(super) fn close_dispute(&self, dispute: &str, is_won: bool) -> bool {
+        self.state().books.close_dispute(dispute, is_won, self.clock.now())
+    }
+
+    pub(super) fn forbid_disputes(&self) {
+        self.state().forbids_disputes = true;
     }
 
     pub(super) fn accounts(&self) -> Vec<Account> {
@@ -190,8 +201,10 @@ fn key_of(request: &WireRequest) -> Option<String> {
 impl State {
     /// Answers a request; `crash` makes Square fail in it, with the effect or without.
     fn answer(&mut self, request: &WireRequest, now: Timestamp, crash: Option<bool>) -> WireReply {
-        if let ["fake", "webhooks"] = request.segments().as_slice() {
-            return self.webhooks(request);
+        match request.segments().as_slice() {
+            ["fake", "webhooks"] => return self.webhooks(request),
+            ["fake", "disputes", action] => return self.dispute_by_hand(action, request, now),
+            _ => {}
         }
         let expected = format!("Bearer {}", FakeSquare::ACCESS_TOKEN);
         if request.header("authorization") != Some(expected.as_str()) {
@@ -243,6 +256,12 @@ impl State {
                 let refund = books.refunds.get(*id).ok_or_else(|| Problem::missing("refund", id))?;
                 Ok(json!({ "refund": refund.json() }))
             }
+            ("GET", ["v2", "disputes", ..]) if self.forbids_disputes => Err(Problem::no_permission()),
+            ("GET", ["v2", "disputes"]) => self.list_disputes(request),
+            ("GET", ["v2", "disputes", id]) => {
+                let dispute = books.disputes.get(*id).ok_or_else(|| Problem::missing("dispute", id))?;
+                Ok(json!({ "dispute": dispute.json() }))
+            }
             (_, _) => Err(Problem::missing("resource", &request.path)),
         }
     }
@@ -259,6 +278,31 @@ impl State {
         let is_shown = |refund: &&Refund| refund.created + self.lists_lag <= now;
         let shown = self.books.refunds.values().filter(is_shown);
         page("refunds", shown.map(|refund| (refund.created, refund.json())).collect(), request)
+    }
+
+    fn list_disputes(&self, request: &WireRequest) -> Result<Value, Problem> {
+        let is_shown = |dispute: &&Dispute| {
+            request.query("location_id").is_none_or(|location| location == dispute.location_id)
+                && request.query("states").is_none_or(|state| state == dispute.state)
+        };
+        let shown = self.books.disputes.values().filter(is_shown);
+        page("disputes", shown.map(|dispute| (dispute.created, dispute.json())).collect(), request)
+    }
+
+    /// What a customer and a bank do: `open` with a payment and an amount, `close` with a dispute and whether it is won.
+    fn dispute_by_hand(&mut self, action: &str, request: &WireRequest, now: Timestamp) -> WireReply {
+        let word = |name: &str| request.query(name).unwrap_or_default();
+        let id = if action == "open" {
+            let units = word("amount").parse().unwrap_or(0);
+            self.books.open_dispute(word("payment"), units, now)
+        } else {
+            let is_closed = self.books.close_dispute(word("dispute"), word("won") == "true", now);
+            is_closed.then(|| word("dispute").to_owned())
+        };
+        match id {
+            Some(id) => WireReply::json(200, &json!({ "id": id })),
+            None => Problem::missing("dispute", action).reply(),
+        }
     }
 
     /// What a test asks for.

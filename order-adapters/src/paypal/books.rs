@@ -4,10 +4,11 @@ use order_core::money::{Currency, Money};
 use order_core::payment::{Answer, PaymentReport, RefundStatus, Release, ReportedRefund};
 use order_core::time::Timestamp;
 
+use super::dispute::Disputes;
 use super::object::{Order, Refund, Transaction};
 use super::{PayPalGateway, reading, request, search};
 
-/// What PayPal has in an order; `None` when its amounts can't be read.
+/// What PayPal has in an order, disputes aside; `None` when its amounts can't be read.
 pub(super) fn report(order: &Order, currency: Currency, now: Timestamp) -> Option<PaymentReport> {
     let mut report = PaymentReport::new(currency);
     report.reference = reading::reference(&order.id);
@@ -117,9 +118,19 @@ fn begins_with(order: &Order, transaction: &Transaction) -> bool {
     first == Some(&transaction.id)
 }
 
+/// The captures of an order that a customer may dispute.
+fn disputable(order: &Order) -> Vec<&str> {
+    let captures = order.captures().iter().filter(|capture| capture.may_be_disputed());
+    captures.map(|capture| capture.id.as_str()).collect()
+}
+
 impl PayPalGateway {
     /// What there is to say of an entry of the transaction search, if it is where a payment begins.
-    async fn entry(&self, transaction: &Transaction) -> Result<Option<PaymentReport>, GatewayError> {
+    async fn entry(
+        &self,
+        transaction: &Transaction,
+        disputes: &mut Disputes<'_>,
+    ) -> Result<Option<PaymentReport>, GatewayError> {
         if !search::is_payment(transaction) && !search::is_authorization(transaction) {
             return Ok(None);
         }
@@ -127,9 +138,13 @@ impl PayPalGateway {
         // Money that leaves the account is no payment to us; of a currency that nobody can pay us in there is nothing to say.
         let Some(amount) = amount.filter(|amount| amount.is_positive()) else { return Ok(None) };
         if let Some(order) = search::order_of(&self.link, transaction).await? {
-            let is_here = begins_with(&order, transaction);
+            if !begins_with(&order, transaction) {
+                return Ok(None);
+            }
             let report = report(&order, amount.currency(), self.clock.now());
-            return if is_here { report.map(Some).ok_or_else(|| self.unreadable()) } else { Ok(None) };
+            let mut report = report.ok_or_else(|| self.unreadable())?;
+            report.disputes = disputes.of(&disputable(&order)).await?;
+            return Ok(Some(report));
         }
         let is_taken = transaction.status.as_deref() == Some("S");
         if !is_taken || !search::is_payment(transaction) {
@@ -139,10 +154,11 @@ impl PayPalGateway {
         let mut report = PaymentReport::new(amount.currency());
         report.reference = reading::reference(&transaction.id);
         (report.authorised, report.captured) = (amount, amount);
+        report.disputes = disputes.of(&[&transaction.id]).await?;
         Ok(Some(report))
     }
 
-    fn unreadable(&self) -> GatewayError {
+    pub(super) fn unreadable(&self) -> GatewayError {
         GatewayError::unknown(self.link.service())
     }
 }
@@ -177,7 +193,9 @@ impl ProviderBooks for PayPalGateway {
             (None, None) => None,
         };
         let Some(order) = order else { return Ok(None) };
-        report(&order, payment.currency, now).map(Some).ok_or_else(|| self.unreadable())
+        let mut report = report(&order, payment.currency, now).ok_or_else(|| self.unreadable())?;
+        report.disputes = self.disputes_of(&disputable(&order)).await?;
+        Ok(Some(report))
     }
 
     async fn list(&self, window: &BooksWindow, cursor: Option<&str>) -> Result<BooksPage, GatewayError> {
@@ -198,11 +216,11 @@ impl ProviderBooks for PayPalGateway {
         found.sort_by_cached_key(|transaction| (search::made_at(transaction), transaction.id.clone()));
         // PayPal may list one transaction twice, once for the balance and once without.
         found.dedup_by(|a, b| a.id == b.id);
-        let mut reports = Vec::new();
+        let (mut reports, mut disputes) = (Vec::new(), Disputes::since(self, since));
         for transaction in &found {
             // The end that PayPal is told is in the search; ours is not.
             if search::made_at(transaction).is_none_or(|at| at < until) {
-                reports.extend(self.entry(transaction).await?);
+                reports.extend(self.entry(transaction, &mut disputes).await?);
             }
         }
         let next = match (has_more, until < window.until) {

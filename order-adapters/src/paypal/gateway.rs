@@ -8,6 +8,7 @@ use order_core::payment::{Answer, Decline, OperationKind};
 use order_core::time::{Clock, Duration};
 
 use super::currency;
+use super::dispute::Subjects;
 use super::link::Link;
 use super::object::{Capture, Order, Problem};
 use super::reading::{self, Next, Reading};
@@ -33,6 +34,7 @@ pub struct PayPalGateway {
     pub(super) link: Link,
     pages: Pages,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) subjects: Subjects,
 }
 
 /// An order that was looked for.
@@ -51,7 +53,7 @@ impl PayPalGateway {
     }
 
     pub(super) fn new(link: Link, pages: Pages, clock: Arc<dyn Clock>) -> Self {
-        Self { link, pages, clock }
+        Self { link, pages, clock, subjects: Subjects::default() }
     }
 
     fn unknown(&self) -> GatewayError {

@@ -54,11 +54,33 @@
 //! PayPal takes 24 currencies. HUF, JPY and TWD have no decimals there, the others two. An amount that can't be told exactly, such as
 //! 1000.50 HUF or any KWD, is declined before anything is sent.
 //!
+//! # Disputes
+//! The books tell them: `RESOLVED` is lost after `RESOLVED_BUYER_FAVOUR` and `ACCEPTED` (of so much as PayPal has refunded, where it
+//! says how much), won after any other outcome that PayPal documents, and open when the outcome is not known; everything else is open.
+//!
+//! What is asked for, besides the order itself (one request for a report, two for each payment of a list):
+//!
+//! | of | requests |
+//! |---|---|
+//! | a payment by which no money came | none |
+//! | a report of one payment | one for each capture, in which PayPal looks for disputes of it; one more for each that is resolved, as only the dispute itself tells its outcome |
+//! | a page of a list | one for every 50 disputes that have changed since the payments began, which is mostly one, and none where no money came; one for each dispute that this process has not seen before, and for each resolved one of a payment on the page |
+//!
+//! A webhook about a dispute tells whose it is by the `custom` of what is disputed, which is what we wrote to the order's `custom_id`.
+//!
+//! A page of a list does not ask for each capture, as that would be half as many requests again, nearly all of them in vain. PayPal
+//! lists a dispute for 180 days after its last change; what was recorded of it stays.
+//!
+//! An application needs a right for this (*Disputes* among its features in PayPal's dashboard). Without it PayPal answers 403; then
+//! reports have no disputes, and everything else is told as ever. Nobody is warned: [`PayPalGateway::may_read_disputes`] tells, for a
+//! host that starts.
+//!
 //! # Limits
 //! It was built from PayPal's documents and checked against its published schemas and its official SDK for Python. PayPal itself was
-//! never reached. The transaction search (`/v1/reporting/transactions`) is in none of the published schemas that it is checked
-//! against; its rights have to be granted to the application. Authorisations are not renewed: after 29 days they are over, and after
-//! three PayPal may refuse a capture. Disputes are not read.
+//! never reached. The transaction search (`/v1/reporting/transactions`) and the disputes (`/v1/customer/disputes`) are in none of
+//! the published schemas that it is checked against; their rights have to be granted to the application. Authorisations are not
+//! renewed: after 29 days they are over, and after three PayPal may refuse a capture. PayPal's documents do not say whether money that a
+//! dispute has cost is also among an order's refunds; if it is, it counts twice.
 //!
 //! Certificates are checked with `aws-lc-rs`, whatever crypto provider the rest of a build has chosen.
 
@@ -66,6 +88,7 @@ mod books;
 mod builder;
 mod certificate;
 mod currency;
+mod dispute;
 mod gateway;
 mod link;
 mod object;

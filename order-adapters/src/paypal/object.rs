@@ -173,6 +173,54 @@ pub(super) struct Transaction {
     pub(super) custom_field: Option<String>,
 }
 
+/// A page of the list of disputes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub(super) struct DisputePage {
+    #[serde(default)]
+    pub(super) items: Vec<Dispute>,
+    #[serde(default)]
+    pub(super) links: Vec<HateoasLink>,
+}
+
+/// A dispute. In a list it has neither its transactions nor its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Dispute {
+    #[serde(rename = "dispute_id")]
+    pub(super) id: String,
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+    #[serde(default, rename = "dispute_amount")]
+    pub(super) amount: Option<Amount>,
+    #[serde(default)]
+    pub(super) create_time: Option<String>,
+    #[serde(default)]
+    pub(super) update_time: Option<String>,
+    #[serde(default, rename = "dispute_outcome")]
+    pub(super) outcome: Option<Outcome>,
+    #[serde(default, rename = "disputed_transactions")]
+    pub(super) transactions: Vec<DisputedTransaction>,
+}
+
+/// How a dispute has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Outcome {
+    #[serde(default, rename = "outcome_code")]
+    pub(super) code: Option<String>,
+    #[serde(default)]
+    pub(super) amount_refunded: Option<Amount>,
+}
+
+/// What a dispute is about: a capture, by the seller's id of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct DisputedTransaction {
+    #[serde(default, rename = "seller_transaction_id")]
+    pub(super) id: Option<String>,
+    /// Our name for the order.
+    #[serde(default)]
+    pub(super) custom: Option<String>,
+}
+
 impl Order {
     /// What was bought: our orders have one purchase unit.
     pub(super) fn unit(&self) -> Option<&Unit> {
@@ -202,6 +250,11 @@ impl Capture {
     /// Whether the money is or was here.
     pub(super) fn is_taken(&self) -> bool {
         matches!(self.status.as_str(), "COMPLETED" | "PARTIALLY_REFUNDED" | "REFUNDED")
+    }
+
+    /// Whether a customer may dispute it: what was never taken nobody disputes.
+    pub(super) fn may_be_disputed(&self) -> bool {
+        !matches!(self.status.as_str(), "PENDING" | "DECLINED" | "FAILED")
     }
 
     pub(super) fn order_id(&self) -> Option<&str> {

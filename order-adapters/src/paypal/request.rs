@@ -1,12 +1,13 @@
 //! What is sent to PayPal: pure functions of an instruction.
 
+use chrono::SecondsFormat;
 use order_core::gateway::Instruction;
 use order_core::id::{OperationId, OrderId, PaymentId};
 use order_core::payment::{OperationKind, PaymentMethod};
 use order_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::object::Order;
+use super::object::{HateoasLink, Order};
 use crate::provider::{Call, Form, segment};
 
 /// What stands before the reason in the description of an order that nobody shall pay any more.
@@ -187,6 +188,41 @@ pub(super) fn search(since: Timestamp, until: Timestamp, page: u32, page_size: u
         .field("page_size", page_size.to_string())
         .field("page", page.to_string());
     Call::get("/v1/reporting/transactions").query(query)
+}
+
+/// Where disputes are.
+const DISPUTES: &str = "/v1/customer/disputes";
+
+/// How many disputes a page has: the most that PayPal gives.
+const DISPUTE_PAGE: &str = "50";
+
+/// The disputes of a capture.
+pub(super) fn disputes_of(capture: &str) -> Call {
+    list_disputes("disputed_transaction_id", segment(capture))
+}
+
+/// The disputes that have changed since a time. At most 180 days.
+pub(super) fn disputes_since(since: Timestamp) -> Call {
+    list_disputes("update_time_after", since.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+fn list_disputes(filter: &str, value: String) -> Call {
+    let query = Form::default().field(filter, value).field("page_size", DISPUTE_PAGE);
+    Call::get(DISPUTES).query(query)
+}
+
+/// The next page of a list of disputes, by the link that PayPal has given: of the link only the query is taken, so that nothing else
+/// is called, and nowhere else.
+pub(super) fn next_disputes(link: &HateoasLink) -> Option<Call> {
+    let (_, query) = link.href.split_once('?')?;
+    let fields = form_urlencoded::parse(query.as_bytes());
+    let query = fields.fold(Form::default(), |query, (name, value)| query.field(name, value));
+    Some(Call::get(DISPUTES).query(query))
+}
+
+/// Reads a dispute, with its transactions and its outcome.
+pub(super) fn read_dispute(id: &str) -> Call {
+    Call::get(format!("{DISPUTES}/{}", segment(id)))
 }
 
 fn amount(instruction: &Instruction, value: &str) -> Value {

@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use serde::Deserialize;
 
 use super::certificate::{Chain, Kept, Trust};
-use super::object::{Amount, SupplementaryData, Unit};
+use super::object::{Amount, DisputedTransaction, SupplementaryData, Unit};
 use super::{reading, request, search};
 
 /// Where PayPal's certificates are.
@@ -178,7 +178,8 @@ impl PayPalWebhooks {
         let related = resource.supplementary_data.and_then(|data| data.related_ids?.order_id);
         let order = if is_order { resource.id } else { related };
         notice.reference = order.as_deref().and_then(reading::reference);
-        let amount = resource.amount.as_ref().or_else(|| unit.and_then(|unit| unit.amount.as_ref()));
+        let amount = resource.amount.as_ref().or(resource.dispute_amount.as_ref());
+        let amount = amount.or_else(|| unit.and_then(|unit| unit.amount.as_ref()));
         notice.amount = amount.and_then(reading::money);
         Ok(notice)
     }
@@ -243,11 +244,7 @@ struct Subject {
     #[serde(default)]
     purchase_units: Vec<Unit>,
     #[serde(default)]
-    disputed_transactions: Vec<Disputed>,
-}
-
-#[derive(Deserialize)]
-struct Disputed {
+    disputed_transactions: Vec<DisputedTransaction>,
     #[serde(default)]
-    custom: Option<String>,
+    dispute_amount: Option<Amount>,
 }

@@ -25,7 +25,7 @@ const LIST_LAG: Duration = Duration::minutes(1);
 const CLOCKS_APART: Duration = Duration::hours(1);
 
 /// How many pages of a list are read: ten thousand payments. A busier shop's question stays unknown.
-const MAX_PAGES: u32 = 100;
+pub(super) const MAX_PAGES: u32 = 100;
 
 /// Square as a payment gateway. See the [module](super).
 pub struct SquareGateway {

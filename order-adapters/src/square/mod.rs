@@ -49,10 +49,20 @@
 //! Only the currencies in which Square pays sellers are sent (AUD, CAD, EUR, GBP, JPY, USD); others are declined before
 //! (`currency_not_supported`). A location takes one of them.
 //!
+//! # Disputes
+//! The books tell them: `WON` and `INQUIRY_CLOSED` are won, `LOST` and `ACCEPTED` are lost, every other state is open. A payment does
+//! not name its disputes, and Square lists them by location only. So a report of a payment that was completed costs one request for
+//! every page of the location's disputes, which is one until there are many; a page of a list of payments costs the same, once, and
+//! nothing where none was completed.
+//!
+//! The access token needs the permission `DISPUTES_READ`. Without it Square answers 403; then reports have no disputes, and everything
+//! else is told as ever. Nobody is warned: [`SquareGateway::may_read_disputes`] tells, for a host that starts.
+//!
 //! # Limits
 //! It was built from Square's documents and checked against its published schemas and its official SDK for Python. Square itself was
 //! never reached. Sellers in Japan, and some kinds of cards, have no captures of a part. Bank debits stay `unknown` until Square
-//! knows. Disputes are told by webhooks, and are not in the books.
+//! knows. The disputes are not in the part of the published schemas that it is checked against; Square's SDK reads them from the
+//! stand-in.
 //!
 //! About two crypto providers in one build, see the remark at Stripe's adapter; it holds here too.
 
@@ -60,6 +70,7 @@ mod books;
 mod builder;
 mod capture;
 mod currency;
+mod dispute;
 mod gateway;
 mod object;
 mod reading;

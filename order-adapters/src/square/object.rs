@@ -61,6 +61,31 @@ pub(super) struct Refund {
     pub(super) reason: Option<String>,
 }
 
+/// A `Dispute`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Dispute {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) state: Option<String>,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+    #[serde(default)]
+    pub(super) amount_money: Option<Amount>,
+    #[serde(default)]
+    pub(super) disputed_payment: Option<DisputedPayment>,
+    #[serde(default)]
+    pub(super) created_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) updated_at: Option<Timestamp>,
+}
+
+/// What a dispute is about.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct DisputedPayment {
+    #[serde(default)]
+    pub(super) payment_id: Option<String>,
+}
+
 /// The body of an answer about one payment.
 #[derive(Debug, Deserialize)]
 pub(super) struct PaymentReply {
@@ -78,6 +103,15 @@ pub(super) struct RefundReply {
 pub(super) struct PaymentPage {
     #[serde(default)]
     pub(super) payments: Vec<Payment>,
+    #[serde(default)]
+    pub(super) cursor: Option<String>,
+}
+
+/// A page of disputes. An empty one is no list at all.
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputePage {
+    #[serde(default)]
+    pub(super) disputes: Vec<Dispute>,
     #[serde(default)]
     pub(super) cursor: Option<String>,
 }

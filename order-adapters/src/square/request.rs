@@ -106,6 +106,12 @@ pub(super) fn list_payments(location: &str, span: Span<'_>) -> Call {
     Call::get("/v2/payments").query(query)
 }
 
+/// One page of the disputes of a location, whatever their state. Square has no other filter.
+pub(super) fn list_disputes(location: &str, cursor: Option<&str>) -> Call {
+    let query = Form::default().field("location_id", location).optional("cursor", cursor);
+    Call::get("/v2/disputes").query(query)
+}
+
 /// A refund's reason, and what of it is ours.
 fn reason(key: OperationId) -> String {
     format!("{REASON}{key}")

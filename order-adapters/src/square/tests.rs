@@ -1,10 +1,11 @@
 //! The mapping alone: what is sent for an instruction, and what Square's words mean.
 
 use order_core::gateway::Instruction;
-use order_core::payment::Answer;
+use order_core::payment::{Answer, DisputeStatus};
 use serde_json::{Value, json};
 
-use super::object::{Payment, Refund};
+use super::dispute;
+use super::object::{Dispute, Payment, Refund};
 use super::reading::{self, Reading};
 use super::request;
 
@@ -161,4 +162,31 @@ fn what_is_sent_says_whose_it_is_and_under_which_key() {
     assert_eq!(body(&request::complete("p_1", None)), json!({}));
     assert_eq!(request::read_payment("../refunds?x=1").target, "/v2/payments/refundsx1");
     assert!(KEY.len() <= 45, "Square takes at most 45 characters");
+}
+
+#[test]
+fn every_state_of_a_dispute_has_its_meaning() {
+    for (state, meaning) in [
+        (Some("INQUIRY_EVIDENCE_REQUIRED"), DisputeStatus::Open),
+        (Some("INQUIRY_PROCESSING"), DisputeStatus::Open),
+        (Some("INQUIRY_CLOSED"), DisputeStatus::Won),
+        (Some("EVIDENCE_REQUIRED"), DisputeStatus::Open),
+        (Some("PROCESSING"), DisputeStatus::Open),
+        (Some("WON"), DisputeStatus::Won),
+        (Some("LOST"), DisputeStatus::Lost),
+        (Some("ACCEPTED"), DisputeStatus::Lost),
+        (Some("A_STATE_OF_TOMORROW"), DisputeStatus::Open),
+        (None, DisputeStatus::Open),
+    ] {
+        let wire = json!({
+            "id": "d_1", "dispute_id": "d_1", "state": state, "reason": "NO_KNOWLEDGE", "amount_money": euros(300),
+            "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-02-01T00:00:00.000Z",
+        });
+        let found: Dispute = serde_json::from_value(wire).unwrap();
+        let told = dispute::reported(&found).unwrap();
+        assert_eq!((told.status, told.amount.minor()), (meaning, 300), "{state:?}");
+        assert_eq!((told.reference.as_str(), told.reason.as_deref()), ("d_1", Some("NO_KNOWLEDGE")));
+        assert_eq!(told.opened_at, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(told.changed_at, Some("2026-02-01T00:00:00Z".parse().unwrap()));
+    }
 }

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::object::Amount;
+use super::object::{Amount, DisputedPayment};
 use super::{reading, request};
 
 /// Reads Square's webhooks, and believes only those that are signed with one of the subscription's keys.
@@ -180,7 +180,8 @@ struct Subject {
     payment: Option<PaymentSubject>,
     #[serde(default)]
     refund: Option<RefundSubject>,
-    #[serde(default)]
+    /// Square's SDKs call it an object.
+    #[serde(default, alias = "object")]
     dispute: Option<DisputeSubject>,
 }
 
@@ -209,10 +210,4 @@ struct DisputeSubject {
     amount_money: Option<Amount>,
     #[serde(default)]
     disputed_payment: Option<DisputedPayment>,
-}
-
-#[derive(Deserialize)]
-struct DisputedPayment {
-    #[serde(default)]
-    payment_id: Option<String>,
 }

@@ -1,7 +1,9 @@
 //! Stripe's objects, as far as they are read. Fields that nobody needs are not named, so that new ones harm nothing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use order_core::payment::PaymentAction;
 use serde::Deserialize;
 
 /// A `PaymentIntent`.
@@ -16,7 +18,7 @@ pub(super) struct Intent {
     pub(super) amount_capturable: i64,
     pub(super) currency: String,
     #[serde(default)]
-    pub(super) client_secret: Option<String>,
+    pub(super) client_secret: Option<ClientSecret>,
     #[serde(default)]
     pub(super) last_payment_error: Option<Problem>,
     #[serde(default)]
@@ -31,6 +33,23 @@ pub(super) struct Intent {
     pub(super) metadata: BTreeMap<String, String>,
 }
 
+/// With what the customer pays in Stripe's form. Whoever has it may act in their place, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct ClientSecret(String);
+
+impl ClientSecret {
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// What the customer has to do.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct NextAction {
@@ -38,11 +57,18 @@ pub(super) struct NextAction {
     pub(super) redirect_to_url: Option<Redirect>,
 }
 
-/// A page the customer has to visit.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// A page the customer has to visit. What it is asked with may be the secret, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Redirect {
     #[serde(default)]
     pub(super) url: Option<String>,
+}
+
+impl fmt::Debug for Redirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = self.url.clone().map(|url| PaymentAction::Redirect { url });
+        action.fmt(f)
+    }
 }
 
 /// A `Refund`.

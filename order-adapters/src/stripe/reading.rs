@@ -142,7 +142,7 @@ pub(super) fn action(intent: &Intent) -> Answer {
     let page = intent.next_action.as_ref().and_then(|next| next.redirect_to_url.as_ref()?.url.clone());
     let action = match (page, &intent.client_secret) {
         (Some(url), _) => PaymentAction::Redirect { url },
-        (None, Some(secret)) => PaymentAction::ClientSecret { secret: secret.clone() },
+        (None, Some(secret)) => PaymentAction::ClientSecret { secret: secret.reveal().to_owned() },
         (None, None) => return Answer::Unknown,
     };
     Answer::ActionRequired { action, reference: reference(&intent.id) }

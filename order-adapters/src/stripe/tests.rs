@@ -173,3 +173,17 @@ fn each_step_has_a_key_of_its_own() {
     assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), keys.len());
     assert!(keys.iter().all(|key| key.len() <= 255), "Stripe takes at most 255 characters");
 }
+
+#[test]
+fn the_customer_s_secret_is_not_shown() {
+    let page = "https://hooks.stripe.com/3ds?payment_intent_client_secret=pi_1_secret_2";
+    let waits = intent("requires_action", &json!({ "next_action": { "redirect_to_url": { "url": page } } }));
+    let shown = format!("{waits:?}");
+    assert!(shown.contains("pi_1") && shown.contains("https://hooks.stripe.com/3ds…"), "{shown}");
+    assert!(!shown.contains("_secret_"), "{shown}");
+    assert_eq!(
+        word(reading::intent(&waits, &instruction("charge", None))),
+        page,
+        "the customer is told all of it"
+    );
+}

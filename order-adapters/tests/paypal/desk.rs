@@ -1,144 +1,89 @@
-//! An adapter and its stand-in.
+//! What is PayPal's own of an adapter and its stand-in.
 
 use std::sync::Arc;
 
-use order_adapters::paypal::{PayPalBuilder, PayPalGateway};
-use order_core::conformance::sample::Sampler;
-use order_core::gateway::{GatewayError, Instruction, PaymentGateway as _};
-use order_core::id::{IdSource as _, OperationId, ProviderId, ProviderReference};
+use order_adapters::paypal::{PayPalBuilder, PayPalGateway, PayPalWebhooks};
+use order_core::gateway::NoticeReader;
+use order_core::id::{OperationId, OrderId, PaymentId, ProviderId};
+use order_core::memory::SimulatedAccount;
 use order_core::money::{Currency, Money};
-use order_core::order::{NewOrder, Tender};
-use order_core::payment::{Answer, CaptureMode, OperationKind, PaymentMethod, ProviderToken};
-use order_core::time::{Clock, ManualClock};
+use order_core::time::Clock;
 use order_fake_providers::paypal::{Account, FakePayPal};
+
+use crate::provider::{self, Letter, Provider};
+pub(crate) use crate::provider::{euros, reference, word};
 
 pub(crate) const APPROVED: &str = "vault_visa";
 pub(crate) const DECLINED: &str = "vault_declined";
 pub(crate) const ASKED: &str = "vault_asks";
 
+pub(crate) type Desk = provider::desk::Desk<FakePayPal>;
+
 pub(crate) fn provider() -> ProviderId {
-    ProviderId::new("paypal").unwrap()
+    provider::provider::<FakePayPal>()
 }
 
-pub(crate) fn token(text: &str) -> ProviderToken {
-    ProviderToken::new(text).unwrap()
-}
+impl Provider for FakePayPal {
+    type Gateway = PayPalGateway;
+    type Builder = PayPalBuilder;
 
-/// A gateway to a stand-in.
-pub(crate) fn builder(paypal: &FakePayPal) -> PayPalBuilder {
-    PayPalGateway::builder(FakePayPal::CLIENT_ID, FakePayPal::CLIENT_SECRET).base_url(paypal.url())
-}
+    const NAME: &'static str = "paypal";
+    const APPROVED: &'static str = APPROVED;
+    const DECLINED: &'static str = DECLINED;
+    const CAPTURES_IN_PARTS: bool = true;
 
-/// A PayPal, and a gateway to it, on one clock.
-pub(crate) struct Desk {
-    pub(crate) paypal: FakePayPal,
-    pub(crate) gateway: PayPalGateway,
-    pub(crate) clock: Arc<ManualClock>,
-    samples: Sampler,
-}
+    provider::as_it_is_called!();
 
-impl Desk {
-    pub(crate) async fn open() -> Self {
-        Self::open_with(|builder| builder).await
+    fn builder(&self, clock: Arc<dyn Clock>) -> PayPalBuilder {
+        PayPalGateway::builder(Self::CLIENT_ID, Self::CLIENT_SECRET).base_url(self.url()).clock(clock)
     }
 
-    pub(crate) async fn open_with(set: impl FnOnce(PayPalBuilder) -> PayPalBuilder) -> Self {
-        let clock: Arc<ManualClock> = Arc::default();
-        let paypal = FakePayPal::start(clock.clone()).await.unwrap();
-        let gateway = set(builder(&paypal).clock(clock.clone())).build().unwrap();
-        Self { paypal, gateway, clock, samples: Sampler::new(7) }
+    fn method(simulated: &str) -> Option<&'static str> {
+        Some(match simulated {
+            "sim_approve" => APPROVED,
+            "sim_decline" => DECLINED,
+            // A payer's consent never moves money by itself: what the simulated provider calls an approval.
+            "sim_action" | "sim_approval" => ASKED,
+            _ => return None,
+        })
     }
 
-    /// The instruction that begins a payment, with a key of this moment.
-    pub(crate) fn first(&self, kind: OperationKind, vault: Option<&str>, amount: Money) -> Instruction {
-        let capture =
-            if kind == OperationKind::Authorise { CaptureMode::Manual } else { CaptureMode::Automatic };
-        let tender = Tender {
-            method: PaymentMethod::Card,
-            provider: provider(),
-            token: vault.map(token),
-            capture,
-            amount: None,
-        };
-        let line = self.samples.line_of("north", "tea", amount, 1);
-        let (_, order) = self.samples.place(NewOrder { tender, ..self.samples.new_order("c-1", vec![line]) });
-        let payment = &order.payments[0];
-        let key = self.key();
-        let mut instruction = Instruction::new(&order, payment, &payment.operations[0]);
-        (instruction.key, instruction.first_key) = (key, key);
-        instruction
+    fn begin_story(&self) {
+        self.reset();
+        // As late as PayPal says that it may be.
+        self.delay_search(std::time::Duration::from_hours(3));
     }
 
-    /// A charge of 10 EUR.
-    pub(crate) fn charge(&self, vault: &str) -> Instruction {
-        self.first(OperationKind::Charge, Some(vault), euros(1_000))
+    fn settle_refund(&self, refund: &str, succeed: bool) -> bool {
+        self.settle(refund, succeed)
     }
 
-    /// An authorisation of 10 EUR, and what was said of it.
-    pub(crate) async fn held(&self) -> (Instruction, Answer) {
-        let first = self.first(OperationKind::Authorise, Some(APPROVED), euros(1_000));
-        let said = self.gateway.execute(&first).await.unwrap();
-        (first, said)
+    fn letters(&self, known: usize) -> Vec<Letter> {
+        let notices = self.webhooks_after(known, Self::WEBHOOK_ID).unwrap().into_iter();
+        notices.map(|notice| Letter { headers: notice.headers, body: notice.body }).collect()
     }
 
-    /// A later instruction of the same payment.
-    pub(crate) fn then(
-        &self,
-        first: &Instruction,
-        said: &Answer,
-        kind: OperationKind,
-        minor: i64,
-    ) -> Instruction {
-        let amount = Money::from_minor(minor, first.amount.currency());
-        let mut instruction = first.clone();
-        (instruction.key, instruction.kind, instruction.amount) = (self.key(), kind, amount);
-        instruction.reference = reference(said);
-        instruction
-    }
-
-    fn key(&self) -> OperationId {
-        OperationId::from_uuid(self.samples.ids.next(self.clock.now()))
-    }
-
-    /// Captured and refunded, over all accounts.
-    pub(crate) fn taken(&self) -> (i64, i64) {
-        let accounts = self.paypal.accounts();
-        let sum = |part: fn(&Account) -> i64| accounts.iter().map(part).sum();
-        (sum(|account| account.captured), sum(|account| account.refunded))
-    }
-
-    /// The paths of all requests so far, tokens aside.
-    pub(crate) fn sent(&self) -> Vec<String> {
-        let exchanges = self.paypal.wire().exchanges();
-        let paths = exchanges.into_iter().map(|exchange| exchange.request.path);
-        paths.filter(|path| !path.contains("oauth2")).collect()
+    fn reader(&self) -> Arc<dyn NoticeReader> {
+        let reader = PayPalWebhooks::new(provider(), [Self::WEBHOOK_ID]).unwrap();
+        let root = self.authority().unwrap().root();
+        Arc::new(reader.certificate_hosts(["127.0.0.1"]).certificate_roots(&[root]).unwrap())
     }
 }
 
-pub(crate) fn euros(minor: i64) -> Money {
-    Money::from_minor(minor, Currency::EUR)
-}
-
-pub(crate) fn reference(said: &Answer) -> Option<ProviderReference> {
-    match said {
-        Answer::Succeeded { reference, .. } | Answer::ActionRequired { reference, .. } => reference.clone(),
-        Answer::Declined(_) | Answer::Unknown | Answer::Approved | Answer::Absent | _ => None,
-    }
-}
-
-/// An answer, or an error, in a word.
-pub(crate) fn word(said: &Result<Answer, GatewayError>) -> &str {
-    match said {
-        Ok(Answer::Declined(decline)) => &decline.code,
-        Ok(Answer::Succeeded { .. }) => "succeeded",
-        Ok(Answer::ActionRequired { .. }) => "action",
-        Ok(Answer::Unknown) => "unknown",
-        Ok(Answer::Approved) => "approved",
-        Ok(Answer::Absent) => "absent",
-        Ok(_) => "something new",
-        Err(GatewayError::NotSent { .. }) => "not sent",
-        Err(GatewayError::Unknown { .. }) => "lost",
-        Err(GatewayError::Misused { .. }) => "misused",
-        Err(_) => "another error",
-    }
+/// EUR and JPY have the decimals of ISO 4217 at PayPal too.
+fn account(account: &Account) -> SimulatedAccount {
+    let mut ids = account.custom_id.as_ref().unwrap().split('.');
+    let mut id = || ids.next().unwrap().parse::<OperationId>().unwrap().uuid();
+    let (order, payment, operation) = (id(), id(), id());
+    let currency = Currency::from_code(&account.currency).unwrap();
+    let money = |units| Money::from_minor(units, currency);
+    let mut books = SimulatedAccount::new(
+        OperationId::from_uuid(operation),
+        PaymentId::from_uuid(payment),
+        OrderId::from_uuid(order),
+        money(account.authorised),
+    );
+    books.captured = money(account.captured);
+    books.refunded = money(account.refunded);
+    books
 }

@@ -10,10 +10,13 @@
 
 mod conformance;
 mod desk;
+mod disputes;
 mod enumeration;
 #[path = "../judge/mod.rs"]
 mod judge;
 mod money;
+#[path = "../provider/mod.rs"]
+mod provider;
 mod specs;
 mod traps;
 mod webhooks;

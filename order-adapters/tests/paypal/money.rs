@@ -4,50 +4,35 @@ use order_core::gateway::PaymentGateway as _;
 use order_core::money::{Currency, Money};
 use order_core::payment::{Answer, OperationKind};
 use order_core::time::Duration as Span;
+use order_fake_providers::paypal::FakePayPal;
 use order_fake_providers::wire::WireFault;
 
 use crate::desk::{APPROVED, Desk, euros, word};
+use crate::provider::traps;
 
 const CREATE: &str = "/v2/checkout/orders";
 
 /// `COMPLETED` is the order's status; the money is the capture's.
 #[tokio::test]
 async fn an_order_that_is_completed_is_not_money() {
-    for (succeed, end) in [(true, "succeeded"), (false, "processor_5120")] {
-        let desk = Desk::open().await;
-        let charge = desk.charge("vault_pending");
-        assert_eq!(word(&desk.gateway.execute(&charge).await), "unknown");
-        assert_eq!(word(&desk.gateway.ask(&charge).await), "unknown");
-        assert_eq!(desk.taken(), (0, 0));
-        assert!(desk.paypal.settle(&charge.payment_id.to_string(), succeed));
-        assert_eq!(word(&desk.gateway.ask(&charge).await), end);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), end);
-    }
+    let (method, refused) = ("vault_pending", "processor_5120");
+    traps::a_charge_that_takes_days_is_unknown_until_it_ends(method, refused, FakePayPal::settle).await;
 }
 
 #[tokio::test]
 async fn a_refund_that_takes_time_is_unknown_until_it_ends() {
-    for (succeed, end) in [(true, "succeeded"), (false, "refund_failed")] {
-        let desk = Desk::open().await;
-        let charge = desk.charge("vault_pending_refund");
-        let said = desk.gateway.execute(&charge).await.unwrap();
-        let refund = desk.then(&charge, &said, OperationKind::Refund, 1_000);
-        assert_eq!(word(&desk.gateway.execute(&refund).await), "unknown");
-        assert_eq!(word(&desk.gateway.execute(&refund).await), "unknown");
-        assert!(desk.paypal.settle(&refund.key.to_string(), succeed));
-        assert_eq!(word(&desk.gateway.ask(&refund).await), end);
-        assert_eq!(word(&desk.gateway.execute(&refund).await), end);
-    }
+    let (method, refused) = ("vault_pending_refund", "refund_failed");
+    traps::a_refund_that_takes_days_is_unknown_until_it_ends::<FakePayPal>(method, refused).await;
 }
 
 #[tokio::test]
 async fn an_authorisation_is_captured_in_parts_and_its_rest_given_up() {
     let desk = Desk::open().await;
-    let (first, said) = desk.held().await;
+    let (first, said) = desk.begun(OperationKind::Authorise, APPROVED).await;
     for minor in [600, 100] {
         let part = desk.then(&first, &said, OperationKind::Capture, minor);
         assert_eq!(word(&desk.gateway.ask(&part).await), "absent");
-        desk.paypal.wire().fail_next("POST", "/capture", WireFault::CutAfter);
+        desk.stand_in.wire().fail_next("POST", "/capture", WireFault::CutAfter);
         assert_eq!(word(&desk.gateway.execute(&part).await), "lost");
         let asked = desk.gateway.ask(&part).await.unwrap();
         assert!(matches!(asked, Answer::Succeeded { amount, .. } if amount == euros(minor)), "{asked:?}");
@@ -72,12 +57,12 @@ async fn an_authorisation_is_captured_in_parts_and_its_rest_given_up() {
 #[tokio::test]
 async fn no_more_is_captured_than_was_set_aside() {
     let desk = Desk::open().await;
-    let (first, said) = desk.held().await;
+    let (first, said) = desk.begun(OperationKind::Authorise, APPROVED).await;
     let more = desk.then(&first, &said, OperationKind::Capture, 1_150);
     assert_eq!(word(&desk.gateway.execute(&more).await), "amount_too_large");
     let all = desk.then(&first, &said, OperationKind::Capture, 1_000);
     assert_eq!(word(&desk.gateway.execute(&all).await), "succeeded");
-    let finals = desk.paypal.wire().exchanges();
+    let finals = desk.stand_in.wire().exchanges();
     let sent = finals.iter().rfind(|exchange| exchange.request.path.ends_with("/capture")).unwrap();
     assert!(sent.request.body.contains(r#""final_capture":true"#), "{}", sent.request.body);
     assert_eq!(desk.taken(), (1_000, 0));
@@ -85,19 +70,14 @@ async fn no_more_is_captured_than_was_set_aside() {
 
 #[tokio::test]
 async fn what_is_set_aside_for_too_long_is_gone() {
-    let desk = Desk::open().await;
-    let (first, said) = desk.held().await;
-    desk.clock.advance(Span::days(30));
-    let late = desk.then(&first, &said, OperationKind::Capture, 1_000);
-    assert_eq!(word(&desk.gateway.execute(&late).await), "already_voided");
-    assert_eq!(desk.taken(), (0, 0));
+    traps::what_is_set_aside_for_too_long_is_gone::<FakePayPal>(30).await;
 }
 
 #[tokio::test]
 async fn of_two_refunds_that_are_more_than_was_taken_one_goes_through() {
     for parts in [vec![1_000], vec![600, 400]] {
         let desk = Desk::open().await;
-        let (first, said) = desk.held().await;
+        let (first, said) = desk.begun(OperationKind::Authorise, APPROVED).await;
         for part in parts {
             let capture = desk.then(&first, &said, OperationKind::Capture, part);
             assert_eq!(word(&desk.gateway.execute(&capture).await), "succeeded");
@@ -131,7 +111,7 @@ async fn amounts_are_paypal_s_and_nothing_is_rounded() {
         let said = desk.gateway.execute(&charge).await.unwrap();
         if let Some(value) = told {
             assert!(matches!(said, Answer::Succeeded { amount: told, .. } if told == amount), "{said:?}");
-            let exchanges = desk.paypal.wire().exchanges();
+            let exchanges = desk.stand_in.wire().exchanges();
             let create = exchanges.iter().find(|exchange| exchange.request.path == CREATE).unwrap();
             assert!(
                 create.request.body.contains(&format!(r#""value":"{value}""#)),
@@ -141,7 +121,7 @@ async fn amounts_are_paypal_s_and_nothing_is_rounded() {
         } else {
             assert!(matches!(said, Answer::Declined(_)), "{said:?}");
             assert!(matches!(desk.gateway.ask(&charge).await.unwrap(), Answer::Declined(_)));
-            assert!(desk.paypal.wire().exchanges().is_empty(), "{code}: something was sent");
+            assert!(desk.stand_in.wire().exchanges().is_empty(), "{code}: something was sent");
         }
     }
 }

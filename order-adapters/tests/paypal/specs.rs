@@ -1,5 +1,5 @@
 //! Every request the adapter can send, and every reply of the stand-in, judged by PayPal's own OpenAPI files. They have neither the
-//! tokens nor the transaction search, nor what the limiter says.
+//! tokens nor the transaction search nor the disputes, nor what the limiter says.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ async fn everything() -> Vec<Exchange> {
         let mut first = desk.first(kind, None, euros(1_000));
         let said = gateway.execute(&first).await.unwrap();
         first.reference = reference(&said);
-        desk.paypal.complete(&first.payment_id.to_string(), true);
+        desk.stand_in.complete(&first.payment_id.to_string(), true);
         let _ = gateway.execute(&first).await;
         let other = desk.first(kind, None, euros(1_000));
         let said = gateway.execute(&other).await.unwrap();
@@ -45,7 +45,7 @@ async fn everything() -> Vec<Exchange> {
         let said = gateway.execute(&charge).await.unwrap();
         let _ = gateway.execute(&desk.then(&charge, &said, OperationKind::Refund, 100)).await;
     }
-    let (held, said) = desk.held().await;
+    let (held, said) = desk.begun(OperationKind::Authorise, APPROVED).await;
     for (kind, minor) in [
         (OperationKind::Capture, 2_000),
         (OperationKind::Capture, 600),
@@ -61,10 +61,10 @@ async fn everything() -> Vec<Exchange> {
     }
     // The files know no 429.
     for fault in [WireFault::FailBefore, WireFault::InProgress] {
-        desk.paypal.wire().fail_next("POST", "/capture", fault);
+        desk.stand_in.wire().fail_next("POST", "/capture", fault);
         let _ = gateway.execute(&desk.charge(APPROVED)).await;
     }
-    desk.paypal.revoke_tokens();
+    desk.stand_in.revoke_tokens();
     let _ = gateway.execute(&desk.charge(APPROVED)).await;
     let now = desk.clock.now();
     let window = BooksWindow { since: now - Span::days(1), until: now + Span::days(1), limit: 100 };
@@ -72,7 +72,7 @@ async fn everything() -> Vec<Exchange> {
     desk.clock.advance(Span::days(30));
     let _ = gateway.execute(&desk.then(&held, &said, OperationKind::Capture, 100)).await;
     let is_in_the_files = |exchange: &Exchange| exchange.request.path.starts_with("/v2/");
-    desk.paypal.wire().exchanges().into_iter().filter(is_in_the_files).collect()
+    desk.stand_in.wire().exchanges().into_iter().filter(is_in_the_files).collect()
 }
 
 /// Requests and replies that are wrong: the judge has to notice.

@@ -10,32 +10,17 @@ use order_fake_providers::paypal::FakePayPal;
 use order_fake_providers::wire::WireFault;
 
 use crate::desk::{APPROVED, ASKED, DECLINED, Desk, euros, word};
+use crate::provider::traps;
 
 const CREATE: &str = "/v2/checkout/orders";
 const TOKEN: &str = "/v1/oauth2/token";
 
 #[tokio::test]
 async fn what_surely_did_not_arrive_is_told_from_what_may_have() {
-    let faults = [
-        (WireFault::Limited(None), "not sent", "absent"),
-        (WireFault::CutBefore, "lost", "absent"),
-        (WireFault::CutAfter, "lost", "succeeded"),
-        (WireFault::FailAfter, "lost", "succeeded"),
-        (WireFault::Garbage, "lost", "succeeded"),
-        (WireFault::HangBefore, "lost", "absent"),
-        (WireFault::HangAfter, "lost", "succeeded"),
-        (WireFault::InProgress, "lost", "absent"),
-        (WireFault::FailBefore, "lost", "absent"),
-    ];
-    for (fault, executed, asked) in faults {
-        let desk = Desk::open_with(|builder| builder.timeout(Duration::from_millis(900))).await;
-        let charge = desk.charge(APPROVED);
-        desk.paypal.wire().fail_next("POST", "/capture", fault);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), executed, "{fault:?}");
-        assert_eq!(word(&desk.gateway.ask(&charge).await), asked, "{fault:?}");
-        assert_eq!(word(&desk.gateway.execute(&charge).await), "succeeded", "{fault:?}");
-        assert_eq!(desk.taken(), (1_000, 0), "{fault:?}");
-    }
+    traps::what_surely_did_not_arrive_is_told_from_what_may_have::<FakePayPal>("/capture", |builder| {
+        builder.timeout(Duration::from_millis(900))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -50,12 +35,12 @@ async fn without_a_token_nothing_is_sent() {
     ];
     for fault in faults {
         let desk = Desk::open_with(|builder| builder.timeout(Duration::from_millis(900))).await;
-        desk.paypal.wire().fail_next("POST", TOKEN, fault);
+        desk.stand_in.wire().fail_next("POST", TOKEN, fault);
         assert_eq!(word(&desk.gateway.execute(&desk.charge(APPROVED)).await), "not sent", "{fault:?}");
         assert!(desk.sent().is_empty(), "{fault:?}: it was sent");
     }
     let desk = Desk::open().await;
-    let wrong = PayPalGateway::builder("somebody", "else").base_url(desk.paypal.url()).build().unwrap();
+    let wrong = PayPalGateway::builder("somebody", "else").base_url(desk.stand_in.url()).build().unwrap();
     assert_eq!(word(&wrong.execute(&desk.charge(APPROVED)).await), "misused");
     let nobody = PayPalGateway::builder("a", "b").base_url("http://127.0.0.1:1").build().unwrap();
     assert_eq!(word(&nobody.execute(&desk.charge(APPROVED)).await), "not sent");
@@ -67,7 +52,7 @@ async fn without_a_token_nothing_is_sent() {
 }
 
 fn tokens(desk: &Desk) -> usize {
-    desk.paypal.wire().exchanges().iter().filter(|exchange| exchange.request.path == TOKEN).count()
+    desk.stand_in.wire().exchanges().iter().filter(|exchange| exchange.request.path == TOKEN).count()
 }
 
 #[tokio::test]
@@ -93,7 +78,7 @@ async fn one_token_serves_everybody_until_shortly_before_its_end() {
 async fn a_token_that_is_not_taken_is_replaced_once() {
     let desk = Desk::open().await;
     assert_eq!(word(&desk.gateway.execute(&desk.charge(APPROVED)).await), "succeeded");
-    desk.paypal.revoke_tokens();
+    desk.stand_in.revoke_tokens();
     let (first, second) = (desk.charge(APPROVED), desk.charge(APPROVED));
     let (a, b) = tokio::join!(desk.gateway.execute(&first), desk.gateway.execute(&second));
     assert_eq!([word(&a), word(&b)], ["succeeded"; 2]);
@@ -103,12 +88,7 @@ async fn a_token_that_is_not_taken_is_replaced_once() {
 
 #[tokio::test]
 async fn who_is_asked_to_wait_waits() {
-    let desk = Desk::open().await;
-    desk.paypal.wire().fail_next("POST", CREATE, WireFault::Limited(Some(Duration::from_secs(30))));
-    let charge = desk.charge(APPROVED);
-    assert_eq!(word(&desk.gateway.execute(&charge).await), "not sent");
-    assert_eq!(word(&desk.gateway.execute(&charge).await), "not sent");
-    assert_eq!(desk.sent().len(), 1, "it was called although it had asked us to wait");
+    traps::who_is_asked_to_wait_waits::<FakePayPal>(CREATE).await;
 }
 
 /// The trap of the six hours: a request id that PayPal has forgotten is a new request. The search tells of the first one, late.
@@ -116,13 +96,13 @@ async fn who_is_asked_to_wait_waits() {
 async fn a_request_id_that_paypal_has_forgotten_charges_nobody_again() {
     for repeats_invoices in [false, true] {
         let desk = Desk::open().await;
-        desk.paypal.delay_search(Duration::from_hours(3));
+        desk.stand_in.delay_search(Duration::from_hours(3));
         if repeats_invoices {
-            desk.paypal.allow_repeated_invoices();
+            desk.stand_in.allow_repeated_invoices();
         }
         let charge = desk.charge(APPROVED);
         desk.clock.advance(Span::hours(5) - Span::minutes(1));
-        desk.paypal.wire().fail_next("POST", "/capture", WireFault::CutAfter);
+        desk.stand_in.wire().fail_next("POST", "/capture", WireFault::CutAfter);
         assert_eq!(word(&desk.gateway.execute(&charge).await), "lost");
         for (hours, expected) in [(1, "lost"), (3, "succeeded"), (24, "succeeded"), (24 * 40, "succeeded")] {
             desk.clock.advance(Span::hours(hours));
@@ -136,7 +116,7 @@ async fn a_request_id_that_paypal_has_forgotten_charges_nobody_again() {
 #[tokio::test]
 async fn what_was_never_sent_is_absent_as_soon_as_that_is_sure() {
     let desk = Desk::open().await;
-    desk.paypal.delay_search(Duration::from_hours(3));
+    desk.stand_in.delay_search(Duration::from_hours(3));
     let charge = desk.charge(APPROVED);
     for (hours, expected) in [(0, "absent"), (4, "absent"), (2, "lost"), (2, "lost"), (2, "absent")] {
         desk.clock.advance(Span::hours(hours));
@@ -175,13 +155,13 @@ impl FakePayPalDouble {
         charge: &order_core::gateway::Instruction,
     ) -> order_core::id::ProviderReference {
         // Ten hours later PayPal has forgotten the key; without a word from the search it is a new order.
-        desk.paypal.delay_search(Duration::from_hours(1_000));
+        desk.stand_in.delay_search(Duration::from_hours(1_000));
         desk.clock.advance(Span::hours(10));
-        desk.paypal.wire().fail_next("POST", "/capture", WireFault::CutBefore);
+        desk.stand_in.wire().fail_next("POST", "/capture", WireFault::CutBefore);
         let lost = desk.gateway.execute(charge).await;
         assert_eq!(word(&lost), "lost");
-        desk.paypal.delay_search(Duration::ZERO);
-        let exchanges = desk.paypal.wire().exchanges();
+        desk.stand_in.delay_search(Duration::ZERO);
+        let exchanges = desk.stand_in.wire().exchanges();
         let made = exchanges.iter().rev().find(|exchange| exchange.request.path == CREATE).unwrap();
         let body: serde_json::Value = serde_json::from_str(&made.reply.as_ref().unwrap().body).unwrap();
         order_core::id::ProviderReference::new(body["id"].as_str().unwrap()).unwrap()
@@ -197,16 +177,11 @@ async fn a_refusal_is_final() {
         (OperationKind::Authorise, "vault_processor_declined", "denied"),
         (OperationKind::Charge, "vault_of_nobody", "TOKEN_ID_NOT_FOUND"),
     ] {
-        let desk = Desk::open().await;
-        let first = desk.first(kind, Some(vault), euros(1_000));
-        assert_eq!(word(&desk.gateway.execute(&first).await), code);
-        assert_eq!(word(&desk.gateway.ask(&first).await), code);
-        assert_eq!(word(&desk.gateway.execute(&first).await), code);
-        assert!(desk.paypal.accounts().is_empty(), "{vault}: no money has moved");
+        traps::a_refusal_is_final::<FakePayPal>(kind, vault, code).await;
     }
     let desk = Desk::open().await;
     let charge = desk.charge(DECLINED);
-    desk.paypal.wire().fail_next("PATCH", "", WireFault::CutBefore);
+    desk.stand_in.wire().fail_next("PATCH", "", WireFault::CutBefore);
     assert_eq!(word(&desk.gateway.execute(&charge).await), "lost", "what is not marked is not declined");
     assert_eq!(word(&desk.gateway.execute(&charge).await), "INSTRUMENT_DECLINED");
 }
@@ -229,12 +204,12 @@ async fn the_customer_agrees_and_then_we_go_on() {
         first.reference = reference;
         assert_eq!(word(&desk.gateway.ask(&first).await), "action");
         assert_eq!(word(&desk.gateway.execute(&first).await), "action");
-        assert!(desk.paypal.complete(&first.payment_id.to_string(), true));
+        assert!(desk.stand_in.complete(&first.payment_id.to_string(), true));
         assert_eq!(word(&desk.gateway.ask(&first).await), "approved");
-        assert!(desk.paypal.accounts().is_empty(), "the adapter went on by itself");
+        assert!(desk.stand_in.accounts().is_empty(), "the adapter went on by itself");
         assert_eq!(word(&desk.gateway.execute(&first).await), "succeeded");
         assert_eq!(word(&desk.gateway.ask(&first).await), "succeeded");
-        assert_eq!(desk.paypal.accounts()[0].authorised, 1_000);
+        assert_eq!(desk.stand_in.accounts()[0].authorised, 1_000);
     }
 }
 
@@ -247,18 +222,18 @@ async fn what_is_given_up_before_the_customer_agrees_is_never_taken() {
         let said = desk.gateway.execute(&first).await.unwrap();
         let void = desk.then(&first, &said, OperationKind::Void, 0);
         if approves_first {
-            assert!(desk.paypal.complete(&first.payment_id.to_string(), true));
+            assert!(desk.stand_in.complete(&first.payment_id.to_string(), true));
         }
         assert_eq!(word(&desk.gateway.ask(&void).await), "absent");
         assert_eq!(word(&desk.gateway.execute(&void).await), "succeeded");
         assert_eq!(word(&desk.gateway.execute(&void).await), "succeeded");
         if !approves_first {
-            assert!(desk.paypal.complete(&first.payment_id.to_string(), true));
+            assert!(desk.stand_in.complete(&first.payment_id.to_string(), true));
         }
         first.reference = void.reference.clone();
         assert_eq!(word(&desk.gateway.ask(&first).await), "VOIDED");
         assert_eq!(word(&desk.gateway.execute(&first).await), "VOIDED");
-        assert!(desk.paypal.accounts().is_empty());
+        assert!(desk.stand_in.accounts().is_empty());
     }
 }
 
@@ -268,15 +243,15 @@ async fn a_capture_that_comes_late_takes_nothing_from_an_order_that_was_given_up
     for (kind, step) in [(OperationKind::Charge, "/capture"), (OperationKind::Authorise, "/authorize")] {
         let desk = Desk::open().await;
         let mut first = desk.first(kind, Some(ASKED), euros(1_000));
-        desk.paypal.wire().fail_next("POST", step, WireFault::Late);
+        desk.stand_in.wire().fail_next("POST", step, WireFault::Late);
         assert_eq!(word(&desk.gateway.execute(&first).await), "lost");
         let said = desk.gateway.execute(&first).await.unwrap();
         first.reference = crate::desk::reference(&said);
-        assert!(desk.paypal.complete(&first.payment_id.to_string(), true));
+        assert!(desk.stand_in.complete(&first.payment_id.to_string(), true));
         let void = desk.then(&first, &said, OperationKind::Void, 0);
         assert_eq!(word(&desk.gateway.execute(&void).await), "succeeded");
-        assert_eq!(desk.paypal.wire().deliver_late(), 1);
-        assert!(desk.paypal.accounts().is_empty(), "{kind:?}: money has moved");
+        assert_eq!(desk.stand_in.wire().deliver_late(), 1);
+        assert!(desk.stand_in.accounts().is_empty(), "{kind:?}: money has moved");
         assert_eq!(word(&desk.gateway.ask(&first).await), "VOIDED");
     }
 }
@@ -294,16 +269,20 @@ async fn an_order_that_nobody_agrees_to_is_declined_after_three_hours() {
 #[tokio::test]
 async fn secrets_are_not_shown() {
     let desk = Desk::open().await;
-    let secret = PayPalGateway::builder("client", "SECRET").base_url(desk.paypal.url());
+    let secret = PayPalGateway::builder("client", "SECRET").base_url(desk.stand_in.url());
     let shown = format!("{secret:?}");
     let wrong = secret.build().unwrap();
     let error = wrong.execute(&desk.charge(APPROVED)).await.unwrap_err();
     desk.gateway.execute(&desk.charge(APPROVED)).await.unwrap();
-    for text in
-        [shown, format!("{wrong:?}"), format!("{error:?}"), error.to_string(), format!("{:?}", desk.gateway)]
-    {
-        let is_silent =
-            !text.contains("SECRET") && !text.contains(FakePayPal::CLIENT_SECRET) && !text.contains("A21.");
-        assert!(is_silent, "{text}");
-    }
+    let secrets = ["SECRET", FakePayPal::CLIENT_SECRET, "A21."];
+    traps::nothing_holds(
+        &[
+            shown,
+            format!("{wrong:?}"),
+            format!("{error:?}"),
+            error.to_string(),
+            format!("{:?}", desk.gateway),
+        ],
+        &secrets,
+    );
 }

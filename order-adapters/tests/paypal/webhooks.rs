@@ -62,8 +62,8 @@ type Headers = Vec<(String, String)>;
 impl Post {
     async fn open() -> Self {
         let desk = Desk::open().await;
-        let authority = desk.paypal.authority().unwrap();
-        Self { paypal: desk.paypal, authority }
+        let authority = desk.stand_in.authority().unwrap();
+        Self { paypal: desk.stand_in, authority }
     }
 
     fn url(&self) -> String {
@@ -244,16 +244,18 @@ async fn notices_carry_our_ids_and_paypal_s() {
     let mut first = desk.first(OperationKind::Authorise, None, euros(1_000));
     let said = desk.gateway.execute(&first).await.unwrap();
     first.reference = reference(&said);
-    assert!(desk.paypal.complete(first.reference.as_ref().unwrap().as_str(), true));
+    assert!(desk.stand_in.complete(first.reference.as_ref().unwrap().as_str(), true));
     let said = desk.gateway.execute(&first).await.unwrap();
     let capture = desk.then(&first, &said, OperationKind::Capture, 700);
     desk.gateway.execute(&capture).await.unwrap();
     let refund = desk.then(&first, &said, OperationKind::Refund, 400);
     desk.gateway.execute(&refund).await.unwrap();
     desk.gateway.execute(&desk.then(&first, &said, OperationKind::Void, 300)).await.unwrap();
-    let reader = reader(&[FakePayPal::WEBHOOK_ID], &[desk.paypal.authority().unwrap().root()]);
+    let dispute = desk.stand_in.open_dispute(&first.payment_id.to_string(), 300).unwrap();
+    assert!(desk.stand_in.close_dispute(&dispute, true));
+    let reader = reader(&[FakePayPal::WEBHOOK_ID], &[desk.stand_in.authority().unwrap().root()]);
     let mut notices = Vec::new();
-    for signed in desk.paypal.webhooks(FakePayPal::WEBHOOK_ID).unwrap() {
+    for signed in desk.stand_in.webhooks(FakePayPal::WEBHOOK_ID).unwrap() {
         let (headers, body) = (&signed.headers, signed.body.as_bytes());
         let delivery = Delivery { headers, body, received_at: desk.clock.now() };
         notices.push(reader.read(&delivery).await.unwrap());
@@ -270,15 +272,17 @@ async fn notices_carry_our_ids_and_paypal_s() {
             ("PAYMENT.CAPTURE.COMPLETED", NoticeKind::Payment, 700),
             ("PAYMENT.CAPTURE.REFUNDED", NoticeKind::Refund, 400),
             ("PAYMENT.AUTHORIZATION.VOIDED", NoticeKind::Payment, 1_000),
+            ("CUSTOMER.DISPUTE.CREATED", NoticeKind::Dispute, 300),
+            ("CUSTOMER.DISPUTE.RESOLVED", NoticeKind::Dispute, 300),
         ]
     );
-    let operations = [first.key, first.key, capture.key, refund.key, first.key];
+    let operations = [first.key, first.key, capture.key, refund.key, first.key, first.key, first.key];
     for (notice, operation) in notices.iter().zip(operations) {
         assert_eq!(notice.order_id, Some(first.order_id));
         assert_eq!(notice.payment_id, Some(first.payment_id));
         assert_eq!(notice.operation_id, Some(operation), "{}", notice.event_type);
         assert_eq!(notice.provider, provider());
-        let has_reference = notice.kind != NoticeKind::Refund;
+        let has_reference = notice.kind == NoticeKind::Payment;
         assert_eq!(notice.reference, first.reference.clone().filter(|_| has_reference));
     }
 }

@@ -1,61 +1,11 @@
-//! The published suite for providers' books, and what they say about what we have not done.
+//! What Square's books say, also about what we have not done.
 
-use std::sync::Arc;
-
-use order_adapters::square::SquareGateway;
-use order_core::conformance::{BooksHarness, GatewayHarness};
-use order_core::gateway::{BooksWindow, PaymentGateway, ProviderBooks};
-use order_core::id::ProviderId;
+use order_core::gateway::{BooksWindow, PaymentGateway as _, ProviderBooks as _};
 use order_core::money::Money;
-use order_core::payment::{Answer, OperationKind, PaymentReport, ProviderToken, RefundStatus, Release};
-use order_core::time::{Clock as _, Duration, SystemClock};
-use order_fake_providers::square::FakeSquare;
+use order_core::payment::{Answer, OperationKind, PaymentReport, RefundStatus, Release};
+use order_core::time::{Clock as _, Duration};
 
-use crate::desk::{APPROVED, DECLINED, Desk, euros, provider, token};
-
-struct Square;
-
-impl Square {
-    async fn open() -> (Arc<SquareGateway>, FakeSquare) {
-        let square = FakeSquare::start(Arc::new(SystemClock)).await.unwrap();
-        let builder = SquareGateway::builder(FakeSquare::ACCESS_TOKEN, FakeSquare::LOCATION_ID);
-        (Arc::new(builder.base_url(square.url()).build().unwrap()), square)
-    }
-}
-
-#[async_trait::async_trait]
-impl GatewayHarness for Square {
-    type Guard = FakeSquare;
-
-    async fn gateway(&self) -> (Arc<dyn PaymentGateway>, FakeSquare) {
-        let (gateway, square) = Self::open().await;
-        (gateway, square)
-    }
-
-    fn provider(&self) -> ProviderId {
-        provider()
-    }
-
-    fn approved(&self) -> ProviderToken {
-        token(APPROVED)
-    }
-
-    fn declined(&self) -> ProviderToken {
-        token(DECLINED)
-    }
-}
-
-#[async_trait::async_trait]
-impl BooksHarness for Square {
-    async fn gateway_and_books(&self) -> (Arc<dyn PaymentGateway>, Arc<dyn ProviderBooks>, FakeSquare) {
-        let (gateway, square) = Self::open().await;
-        (gateway.clone(), gateway, square)
-    }
-}
-
-mod suite {
-    order_core::books_conformance!(super::Square);
-}
+use crate::desk::{APPROVED, DECLINED, Desk, euros};
 
 /// The only report in the books.
 async fn only(desk: &Desk) -> PaymentReport {

@@ -23,7 +23,7 @@ async fn held(desk: &Desk) -> (Instruction, Answer) {
 fn another(desk: &Desk) -> SquareGateway {
     let clock: Arc<dyn order_core::time::Clock> = desk.clock.clone();
     SquareGateway::builder(FakeSquare::ACCESS_TOKEN, FakeSquare::LOCATION_ID)
-        .base_url(desk.square.url())
+        .base_url(desk.stand_in.url())
         .clock(clock)
         .build()
         .unwrap()
@@ -98,7 +98,7 @@ async fn a_capture_goes_on_after_its_first_step() {
             let (first, said) = held(&desk).await;
             let [one, other] =
                 [500, 500].map(|minor| desk.then(&first, &said, OperationKind::Capture, minor));
-            desk.square.wire().fail_next(method, path, fault);
+            desk.stand_in.wire().fail_next(method, path, fault);
             let begun = desk.gateway.execute(&one).await;
             let is_lowered = (method, fault) != ("PUT", WireFault::CutBefore);
             let is_over = fault == WireFault::Repeat || (method == "POST" && fault != WireFault::CutBefore);
@@ -120,7 +120,7 @@ async fn a_capture_raises_no_amount() {
     let (first, said) = held(&desk).await;
     let more = desk.then(&first, &said, OperationKind::Capture, 1_001);
     assert_eq!(word(&desk.gateway.execute(&more).await), "amount_too_large");
-    assert!(desk.square.wire().exchanges().iter().all(|exchange| exchange.request.method != "PUT"));
+    assert!(desk.stand_in.wire().exchanges().iter().all(|exchange| exchange.request.method != "PUT"));
 }
 
 /// In Japan no amount can be lowered: a part is declined, and the whole can still be captured.
@@ -133,7 +133,7 @@ async fn where_amounts_stay_a_part_is_declined() {
     let part = desk.then(&first, &said, OperationKind::Capture, 600);
     assert_eq!(word(&desk.gateway.execute(&part).await), "partial_capture_not_supported");
     let whole = desk.then(&first, &said, OperationKind::Capture, 1_000);
-    desk.square.wire().fail_next("POST", "/complete", WireFault::CutAfter);
+    desk.stand_in.wire().fail_next("POST", "/complete", WireFault::CutAfter);
     assert_eq!(word(&desk.gateway.execute(&whole).await), "lost");
     assert_eq!(word(&another(&desk).ask(&whole).await), "succeeded");
     assert_eq!(desk.taken(), (1_000, 0));

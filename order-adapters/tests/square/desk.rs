@@ -1,130 +1,85 @@
-//! An adapter and its stand-in.
+//! What is Square's own of an adapter and its stand-in.
 
 use std::sync::Arc;
 
-use order_adapters::square::SquareGateway;
-use order_core::conformance::sample::Sampler;
-use order_core::gateway::Instruction;
-use order_core::id::{IdSource as _, OperationId, ProviderId, ProviderReference};
+use order_adapters::square::{SquareBuilder, SquareGateway, SquareWebhooks};
+use order_core::gateway::NoticeReader;
+use order_core::id::ProviderId;
+use order_core::memory::SimulatedAccount;
 use order_core::money::{Currency, Money};
-use order_core::order::{NewOrder, Tender};
-use order_core::payment::{Answer, CaptureMode, OperationKind, PaymentMethod, ProviderToken};
-use order_core::time::{Clock, ManualClock};
-use order_fake_providers::square::FakeSquare;
+use order_core::time::Clock;
+use order_fake_providers::square::{Account, FakeSquare};
+
+use crate::provider::{self, Letter, Provider};
+pub(crate) use crate::provider::{euros, reference, word};
 
 pub(crate) const APPROVED: &str = "cnon:card-nonce-ok";
 pub(crate) const DECLINED: &str = "cnon:card-nonce-declined";
 
+/// What its webhooks are signed with, and for which address.
+const KEY: &str = "key_of_the_desk";
+const URL: &str = "https://shop.example/webhooks/square";
+
+pub(crate) type Desk = provider::desk::Desk<FakeSquare>;
+
 pub(crate) fn provider() -> ProviderId {
-    ProviderId::new("square").unwrap()
+    provider::provider::<FakeSquare>()
 }
 
-pub(crate) fn token(text: &str) -> ProviderToken {
-    ProviderToken::new(text).unwrap()
-}
+impl Provider for FakeSquare {
+    type Gateway = SquareGateway;
+    type Builder = SquareBuilder;
 
-/// A Square, and a gateway to it, on one clock.
-pub(crate) struct Desk {
-    pub(crate) square: FakeSquare,
-    pub(crate) gateway: SquareGateway,
-    pub(crate) clock: Arc<ManualClock>,
-    samples: Sampler,
-}
+    const NAME: &'static str = "square";
+    const APPROVED: &'static str = APPROVED;
+    const DECLINED: &'static str = DECLINED;
+    const CAPTURES_IN_PARTS: bool = false;
 
-impl Desk {
-    pub(crate) async fn open() -> Self {
-        Self::open_with(|builder| builder).await
+    provider::as_it_is_called!();
+
+    fn builder(&self, clock: Arc<dyn Clock>) -> SquareBuilder {
+        SquareGateway::builder(Self::ACCESS_TOKEN, Self::LOCATION_ID).base_url(self.url()).clock(clock)
     }
 
-    pub(crate) async fn open_with(
-        set: impl FnOnce(order_adapters::square::SquareBuilder) -> order_adapters::square::SquareBuilder,
-    ) -> Self {
-        let clock: Arc<ManualClock> = Arc::default();
-        let square = FakeSquare::start(clock.clone()).await.unwrap();
-        let builder = SquareGateway::builder(FakeSquare::ACCESS_TOKEN, FakeSquare::LOCATION_ID)
-            .base_url(square.url())
-            .clock(clock.clone());
-        let gateway = set(builder).build().unwrap();
-        Self { square, gateway, clock, samples: Sampler::new(7) }
+    fn method(simulated: &str) -> Option<&'static str> {
+        Some(match simulated {
+            "sim_approve" => APPROVED,
+            "sim_decline" => DECLINED,
+            _ => return None,
+        })
     }
 
-    /// The instruction that begins a payment, with a key of this moment.
-    pub(crate) fn first(&self, kind: OperationKind, method: Option<&str>, amount: Money) -> Instruction {
-        let capture =
-            if kind == OperationKind::Authorise { CaptureMode::Manual } else { CaptureMode::Automatic };
-        let tender = Tender {
-            method: PaymentMethod::Card,
-            provider: provider(),
-            token: method.map(token),
-            capture,
-            amount: None,
-        };
-        let line = self.samples.line_of("north", "tea", amount, 1);
-        let (_, order) = self.samples.place(NewOrder { tender, ..self.samples.new_order("c-1", vec![line]) });
-        let payment = &order.payments[0];
-        let key = self.key();
-        let mut instruction = Instruction::new(&order, payment, &payment.operations[0]);
-        (instruction.key, instruction.first_key) = (key, key);
-        instruction
+    fn begin_story(&self) {
+        self.reset();
     }
 
-    /// A charge of 10 EUR.
-    pub(crate) fn charge(&self, method: &str) -> Instruction {
-        self.first(OperationKind::Charge, Some(method), euros(1_000))
+    fn settle_refund(&self, refund: &str, succeed: bool) -> bool {
+        self.settle_refund(refund, succeed)
     }
 
-    /// A later instruction of the same payment.
-    pub(crate) fn then(
-        &self,
-        first: &Instruction,
-        said: &Answer,
-        kind: OperationKind,
-        minor: i64,
-    ) -> Instruction {
-        let amount = Money::from_minor(minor, first.amount.currency());
-        let mut instruction = first.clone();
-        (instruction.key, instruction.kind, instruction.amount) = (self.key(), kind, amount);
-        instruction.reference = reference(said);
-        instruction
+    fn letters(&self, known: usize) -> Vec<Letter> {
+        let events = self.webhooks_after(known, KEY, URL).into_iter();
+        let header = |signature| vec![("x-square-hmacsha256-signature".to_owned(), signature)];
+        events.map(|event| Letter { headers: header(event.signature), body: event.body }).collect()
     }
 
-    fn key(&self) -> OperationId {
-        OperationId::from_uuid(self.samples.ids.next(self.clock.now()))
-    }
-
-    /// Captured and refunded, over all accounts.
-    pub(crate) fn taken(&self) -> (i64, i64) {
-        let accounts = self.square.accounts();
-        let sum = |part: fn(&order_fake_providers::square::Account) -> i64| accounts.iter().map(part).sum();
-        (sum(|account| account.captured), sum(|account| account.refunded))
+    fn reader(&self) -> Arc<dyn NoticeReader> {
+        Arc::new(SquareWebhooks::new(provider(), URL, [KEY]).unwrap())
     }
 }
 
-pub(crate) fn euros(minor: i64) -> Money {
-    Money::from_minor(minor, Currency::EUR)
-}
-
-pub(crate) fn reference(said: &Answer) -> Option<ProviderReference> {
-    match said {
-        Answer::Succeeded { reference, .. } | Answer::ActionRequired { reference, .. } => reference.clone(),
-        Answer::Declined(_) | Answer::Unknown | Answer::Approved | Answer::Absent | _ => None,
-    }
-}
-
-/// An answer, or an error, in a word.
-pub(crate) fn word(said: &Result<Answer, order_core::gateway::GatewayError>) -> &str {
-    use order_core::gateway::GatewayError;
-    match said {
-        Ok(Answer::Declined(decline)) => &decline.code,
-        Ok(Answer::Succeeded { .. } | Answer::FinalCapture { .. }) => "succeeded",
-        Ok(Answer::ActionRequired { .. }) => "action",
-        Ok(Answer::Unknown) => "unknown",
-        Ok(Answer::Approved) => "approved",
-        Ok(Answer::Absent) => "absent",
-        Ok(_) => "something new",
-        Err(GatewayError::NotSent { .. }) => "not sent",
-        Err(GatewayError::Unknown { .. }) => "lost",
-        Err(GatewayError::Misused { .. }) => "misused",
-        Err(_) => "another error",
-    }
+/// Square's units are those of ISO 4217. What a payment is for is in its names: the key, the reference, and the note.
+fn account(account: &Account) -> SimulatedAccount {
+    let order_id = account.note.as_ref().unwrap().split(['(', ')']).nth(1).unwrap();
+    let currency = Currency::from_code(&account.currency).unwrap();
+    let money = |units| Money::from_minor(units, currency);
+    let mut books = SimulatedAccount::new(
+        account.idempotency_key.parse().unwrap(),
+        account.reference_id.as_ref().unwrap().parse().unwrap(),
+        order_id.parse().unwrap(),
+        money(account.authorised),
+    );
+    books.captured = money(account.captured);
+    books.refunded = money(account.refunded);
+    books
 }

@@ -1,164 +1,17 @@
 //! Every request on the wire goes wrong in every way, in every story; and at the end our books are Square's, to the minor unit.
 
-use std::sync::{Arc, Mutex};
+use order_core::money::Currency;
+use order_fake_providers::square::FakeSquare;
 
-use order_adapters::square::SquareGateway;
-use order_core::conformance::StoreHarness;
-use order_core::conformance::enumeration::{ProviderHarness, StandIn, run_with};
-use order_core::conformance::faults::{Fault, FaultPlan, Meeting};
-use order_core::gateway::PaymentGateway;
-use order_core::id::{PaymentId, ProviderId};
-use order_core::memory::{MemoryStore, SimulatedAccount};
-use order_core::money::{Currency, Money};
-use order_core::payment::ProviderToken;
-use order_core::store::Store;
-use order_core::time::{Clock, ManualClock, Timestamp};
-use order_fake_providers::square::{Account, FakeSquare};
-use order_fake_providers::wire::WireFault;
-
-use crate::desk::{APPROVED, DECLINED, provider, token};
-
-struct Memory;
-
-#[async_trait::async_trait]
-impl StoreHarness for Memory {
-    type Guard = ();
-
-    async fn fresh(&self) -> (Arc<dyn Store>, ()) {
-        (Arc::new(MemoryStore::default()), ())
-    }
-}
-
-/// The clock of the story that is being told.
-#[derive(Debug, Default)]
-struct StoryClock(Mutex<Arc<ManualClock>>);
-
-impl Clock for StoryClock {
-    fn now(&self) -> Timestamp {
-        self.0.lock().unwrap().now()
-    }
-}
-
-/// One server and one client for all stories: making them takes longer than a story.
-#[derive(Debug)]
-struct Shop {
-    square: FakeSquare,
-    gateway: Arc<SquareGateway>,
-    clock: Arc<StoryClock>,
-}
-
-struct Square {
-    currency: Currency,
-    shop: Arc<Shop>,
-}
-
-impl Square {
-    async fn new(currency: Currency) -> Self {
-        let clock: Arc<StoryClock> = Arc::default();
-        let square = FakeSquare::start(clock.clone()).await.unwrap();
-        let builder =
-            SquareGateway::builder(FakeSquare::ACCESS_TOKEN, FakeSquare::LOCATION_ID).base_url(square.url());
-        let gateway = Arc::new(builder.clock(clock.clone()).build().unwrap());
-        Self { currency, shop: Arc::new(Shop { square, gateway, clock }) }
-    }
-}
-
-/// What a call meets on the wire.
-fn on_the_wire(plan: &FaultPlan) -> Option<WireFault> {
-    match plan.meet() {
-        Meeting::Nothing => None,
-        Meeting::Death | Meeting::Fault(Fault::LoseCall | Fault::CrashBefore) => Some(WireFault::CutBefore),
-        Meeting::Fault(Fault::FailBefore) => Some(WireFault::Limited(None)),
-        Meeting::Fault(Fault::LoseAnswer) => Some(WireFault::CutAfter),
-        Meeting::Fault(Fault::Repeat) => Some(WireFault::Repeat),
-        Meeting::Fault(Fault::Late) => Some(WireFault::Late),
-        Meeting::Fault(Fault::CrashAfter) => {
-            plan.die();
-            Some(WireFault::CutAfter)
-        }
-        Meeting::Fault(_) => Some(WireFault::FailBefore),
-    }
-}
-
-#[async_trait::async_trait]
-impl ProviderHarness for Square {
-    fn provider(&self) -> ProviderId {
-        provider()
-    }
-
-    fn currency(&self) -> Currency {
-        self.currency
-    }
-
-    fn token(&self, simulated: &str) -> Option<ProviderToken> {
-        let method = match simulated {
-            "sim_approve" => APPROVED,
-            "sim_decline" => DECLINED,
-            _ => return None,
-        };
-        Some(token(method))
-    }
-
-    fn captures_in_parts(&self) -> bool {
-        false
-    }
-
-    async fn open(&self, plan: Arc<FaultPlan>, clock: Arc<ManualClock>) -> Arc<dyn StandIn> {
-        *self.shop.clock.0.lock().unwrap() = clock;
-        self.shop.square.reset();
-        self.shop.square.wire().set_rule(move |_| on_the_wire(&plan));
-        self.shop.clone()
-    }
-}
-
-#[async_trait::async_trait]
-impl StandIn for Shop {
-    fn gateway(&self) -> Arc<dyn PaymentGateway> {
-        self.gateway.clone()
-    }
-
-    fn complete(&self, payment_id: PaymentId, approve: bool) -> bool {
-        self.square.complete(&payment_id.to_string(), approve)
-    }
-
-    async fn deliver_late(&self) {
-        self.square.wire().deliver_late();
-    }
-
-    fn books(&self) -> Vec<SimulatedAccount> {
-        self.square.accounts().iter().map(account).collect()
-    }
-}
-
-/// Square's units are those of ISO 4217. What a payment is for is in its names: the key, the reference, and the note.
-fn account(account: &Account) -> SimulatedAccount {
-    let order_id = account.note.as_ref().unwrap().split(['(', ')']).nth(1).unwrap();
-    let currency = Currency::from_code(&account.currency).unwrap();
-    let money = |units| Money::from_minor(units, currency);
-    let mut books = SimulatedAccount::new(
-        account.idempotency_key.parse().unwrap(),
-        account.reference_id.as_ref().unwrap().parse().unwrap(),
-        order_id.parse().unwrap(),
-        money(account.authorised),
-    );
-    books.captured = money(account.captured);
-    books.refunded = money(account.refunded);
-    books
-}
-
-async fn tell(currency: Currency, one_in: usize) {
-    let points = run_with(&Memory, &Square::new(currency).await, one_in).await;
-    println!("{points} points in {currency}");
-    assert!(points > 500, "only {points} points were covered");
-}
+use crate::provider::enumeration::tell;
 
 #[tokio::test]
 async fn everything_comes_right_in_euros() {
-    tell(Currency::EUR, 1).await;
+    tell::<FakeSquare>(Currency::EUR, 1).await;
 }
 
 /// In yen a capture takes all or nothing.
 #[tokio::test]
 async fn everything_comes_right_in_yen() {
-    tell(Currency::JPY, 5).await;
+    tell::<FakeSquare>(Currency::JPY, 5).await;
 }

@@ -11,6 +11,7 @@ use order_fake_providers::square::FakeSquare;
 use order_fake_providers::wire::WireFault;
 
 use crate::desk::{APPROVED, DECLINED, Desk, euros, word};
+use crate::provider::traps;
 
 const CREATE: &str = "/v2/payments";
 
@@ -20,34 +21,18 @@ fn builder(square: &FakeSquare) -> order_adapters::square::SquareBuilder {
 
 #[tokio::test]
 async fn what_surely_did_not_arrive_is_told_from_what_may_have() {
-    let faults = [
-        (WireFault::Limited(None), "not sent", "absent"),
-        (WireFault::CutBefore, "lost", "absent"),
-        (WireFault::CutAfter, "lost", "succeeded"),
-        (WireFault::FailAfter, "lost", "succeeded"),
-        (WireFault::Garbage, "lost", "succeeded"),
-        (WireFault::HangBefore, "lost", "absent"),
-        (WireFault::HangAfter, "lost", "succeeded"),
-        (WireFault::InProgress, "lost", "absent"),
-        (WireFault::FailBefore, "lost", "absent"),
-    ];
-    for (fault, executed, asked) in faults {
-        let desk = Desk::open_with(|builder| builder.timeout(Duration::from_millis(400))).await;
-        let charge = desk.charge(APPROVED);
-        desk.square.wire().fail_next("POST", CREATE, fault);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), executed, "{fault:?}");
-        assert_eq!(word(&desk.gateway.ask(&charge).await), asked, "{fault:?}");
-        assert_eq!(word(&desk.gateway.execute(&charge).await), "succeeded", "{fault:?}");
-        assert_eq!(desk.taken(), (1_000, 0), "{fault:?}");
-    }
+    traps::what_surely_did_not_arrive_is_told_from_what_may_have::<FakeSquare>(CREATE, |builder| {
+        builder.timeout(Duration::from_millis(400))
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn nobody_at_the_address_is_not_sent() {
     let desk = Desk::open().await;
-    let nobody = builder(&desk.square).base_url("http://127.0.0.1:1").build().unwrap();
+    let nobody = builder(&desk.stand_in).base_url("http://127.0.0.1:1").build().unwrap();
     assert_eq!(word(&nobody.execute(&desk.charge(APPROVED)).await), "not sent");
-    let wrong = SquareGateway::builder("wrong", FakeSquare::LOCATION_ID).base_url(desk.square.url());
+    let wrong = SquareGateway::builder("wrong", FakeSquare::LOCATION_ID).base_url(desk.stand_in.url());
     assert_eq!(word(&wrong.build().unwrap().execute(&desk.charge(APPROVED)).await), "misused");
     assert!(SquareGateway::builder("", "L1").build().is_err());
     assert!(SquareGateway::builder("EAAA", "").build().is_err());
@@ -58,28 +43,23 @@ async fn nobody_at_the_address_is_not_sent() {
 
 #[tokio::test]
 async fn who_is_asked_to_wait_waits() {
-    let desk = Desk::open().await;
-    desk.square.wire().fail_next("POST", CREATE, WireFault::Limited(Some(Duration::from_secs(30))));
-    let charge = desk.charge(APPROVED);
-    assert_eq!(word(&desk.gateway.execute(&charge).await), "not sent");
-    assert_eq!(word(&desk.gateway.execute(&charge).await), "not sent");
-    assert_eq!(desk.square.wire().exchanges().len(), 1, "it was called although it had asked us to wait");
+    traps::who_is_asked_to_wait_waits::<FakeSquare>(CREATE).await;
 }
 
 /// The trap of the unpublished retention: a key that Square has forgotten is a new request.
 #[tokio::test]
 async fn a_key_that_square_has_forgotten_moves_nothing_again() {
     let desk = Desk::open().await;
-    desk.square.keep_keys_for(Span::minutes(15));
+    desk.stand_in.keep_keys_for(Span::minutes(15));
     let charge = desk.charge(APPROVED);
-    desk.square.wire().fail_next("POST", CREATE, WireFault::CutAfter);
+    desk.stand_in.wire().fail_next("POST", CREATE, WireFault::CutAfter);
     assert_eq!(word(&desk.gateway.execute(&charge).await), "lost");
     desk.clock.advance(Span::minutes(16));
     let said = desk.gateway.execute(&charge).await.unwrap();
     assert_eq!(desk.gateway.ask(&charge).await.unwrap(), said);
     assert_eq!(desk.taken(), (1_000, 0), "it was charged twice");
     let refund = desk.then(&charge, &said, OperationKind::Refund, 300);
-    desk.square.wire().fail_next("POST", "/v2/refunds", WireFault::CutAfter);
+    desk.stand_in.wire().fail_next("POST", "/v2/refunds", WireFault::CutAfter);
     assert_eq!(word(&desk.gateway.execute(&refund).await), "lost");
     desk.clock.advance(Span::minutes(16));
     assert_eq!(word(&desk.gateway.execute(&refund).await), "succeeded");
@@ -95,7 +75,7 @@ async fn a_payment_is_found_among_many() {
         desk.gateway.execute(&desk.charge(APPROVED)).await.unwrap();
     }
     let charge = desk.charge(APPROVED);
-    desk.square.wire().fail_next("POST", CREATE, WireFault::CutAfter);
+    desk.stand_in.wire().fail_next("POST", CREATE, WireFault::CutAfter);
     assert_eq!(word(&desk.gateway.execute(&charge).await), "lost");
     assert_eq!(word(&desk.gateway.ask(&charge).await), "succeeded");
     assert_eq!(word(&desk.gateway.ask(&desk.charge(APPROVED)).await), "absent");
@@ -105,9 +85,9 @@ async fn a_payment_is_found_among_many() {
 #[tokio::test]
 async fn a_list_that_lags_behind_charges_nobody_twice() {
     let desk = Desk::open().await;
-    desk.square.lists_lag(Span::seconds(20));
+    desk.stand_in.lists_lag(Span::seconds(20));
     let charge = desk.charge("cnon:fake-once-1");
-    desk.square.wire().fail_next("POST", CREATE, WireFault::CutAfter);
+    desk.stand_in.wire().fail_next("POST", CREATE, WireFault::CutAfter);
     assert_eq!(word(&desk.gateway.execute(&charge).await), "lost");
     assert_eq!(word(&desk.gateway.ask(&charge).await), "absent");
     assert_eq!(word(&desk.gateway.execute(&charge).await), "succeeded");
@@ -120,10 +100,10 @@ async fn a_list_that_lags_behind_charges_nobody_twice() {
 #[tokio::test]
 async fn a_used_token_is_no_refusal_before_we_have_looked() {
     let desk = Desk::open().await;
-    desk.square.keep_keys_for(Span::seconds(5));
-    desk.square.lists_lag(Span::seconds(20));
+    desk.stand_in.keep_keys_for(Span::seconds(5));
+    desk.stand_in.lists_lag(Span::seconds(20));
     let charge = desk.charge("cnon:fake-once-1");
-    desk.square.wire().fail_next("POST", CREATE, WireFault::CutAfter);
+    desk.stand_in.wire().fail_next("POST", CREATE, WireFault::CutAfter);
     assert_eq!(word(&desk.gateway.execute(&charge).await), "lost");
     desk.clock.advance(Span::seconds(10));
     assert_eq!(word(&desk.gateway.execute(&charge).await), "unknown", "the money was taken");
@@ -144,12 +124,7 @@ async fn a_refusal_is_final_and_has_square_s_word() {
         ("cnon:fake-insufficient-funds", "insufficient_funds"),
         ("cnon:fake-restricted", "cardholder_insufficient_permissions"),
     ] {
-        let desk = Desk::open().await;
-        let charge = desk.charge(method);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), code);
-        assert_eq!(word(&desk.gateway.ask(&charge).await), code);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), code);
-        assert!(desk.square.accounts().is_empty());
+        traps::a_refusal_is_final::<FakeSquare>(OperationKind::Charge, method, code).await;
     }
     let desk = Desk::open().await;
     assert_eq!(word(&desk.gateway.execute(&desk.charge("cnon:of-nobody")).await), "not_found");
@@ -169,33 +144,27 @@ async fn a_token_that_moves_no_money_is_not_sent() {
     }
     let without = desk.first(OperationKind::Charge, None, euros(1_000));
     assert_eq!(word(&desk.gateway.execute(&without).await), "token_required");
-    assert!(desk.square.wire().exchanges().is_empty(), "something was sent");
+    assert!(desk.stand_in.wire().exchanges().is_empty(), "something was sent");
 }
 
 #[tokio::test]
 async fn what_takes_days_is_unknown_until_it_ends() {
-    for (approve, end) in [(true, "succeeded"), (false, "buyer_refused_payment")] {
+    let (method, refused) = ("bnon:bank-nonce-ok", "buyer_refused_payment");
+    traps::a_charge_that_takes_days_is_unknown_until_it_ends(method, refused, FakeSquare::complete).await;
+    let (method, refused) = ("cnon:fake-pending-refund", "refund_rejected");
+    traps::a_refund_that_takes_days_is_unknown_until_it_ends::<FakeSquare>(method, refused).await;
+}
+
+/// Of two refunds that are too much together the later one waits for the end of the first.
+#[tokio::test]
+async fn a_refund_waits_for_another_one() {
+    for (succeed, then) in [(true, "refund_amount_invalid"), (false, "unknown")] {
         let desk = Desk::open().await;
-        let charge = desk.charge("bnon:bank-nonce-ok");
-        assert_eq!(word(&desk.gateway.execute(&charge).await), "unknown");
-        assert_eq!(word(&desk.gateway.ask(&charge).await), "unknown");
-        assert!(desk.square.complete(&charge.payment_id.to_string(), approve));
-        assert_eq!(word(&desk.gateway.ask(&charge).await), end);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), end, "the first answer is out of date");
-    }
-    for (succeed, end) in [(true, "succeeded"), (false, "refund_rejected")] {
-        let desk = Desk::open().await;
-        let charge = desk.charge("cnon:fake-pending-refund");
-        let said = desk.gateway.execute(&charge).await.unwrap();
-        let refund = desk.then(&charge, &said, OperationKind::Refund, 1_000);
-        let other = desk.then(&charge, &said, OperationKind::Refund, 1_000);
-        assert_eq!(word(&desk.gateway.execute(&refund).await), "unknown");
+        let (charge, said) = desk.begun(OperationKind::Charge, "cnon:fake-pending-refund").await;
+        let [refund, other] = [1, 2].map(|_| desk.then(&charge, &said, OperationKind::Refund, 1_000));
         assert_eq!(word(&desk.gateway.execute(&refund).await), "unknown");
         assert_eq!(word(&desk.gateway.execute(&other).await), "not sent", "it has to wait for the first one");
-        assert!(desk.square.settle_refund(&refund.key.to_string(), succeed));
-        assert_eq!(word(&desk.gateway.ask(&refund).await), end);
-        assert_eq!(word(&desk.gateway.execute(&refund).await), end);
-        let then = if succeed { "refund_amount_invalid" } else { "unknown" };
+        assert!(desk.stand_in.settle_refund(&refund.key.to_string(), succeed));
         assert_eq!(word(&desk.gateway.execute(&other).await), then);
     }
 }
@@ -221,20 +190,14 @@ async fn what_is_disputed_does_not_go_back() {
     let desk = Desk::open().await;
     let charge = desk.charge(APPROVED);
     let said = desk.gateway.execute(&charge).await.unwrap();
-    assert!(desk.square.open_dispute(&charge.payment_id.to_string(), 1_000));
+    assert!(desk.stand_in.open_dispute(&charge.payment_id.to_string(), 1_000).is_some());
     let refund = desk.then(&charge, &said, OperationKind::Refund, 1_000);
     assert_eq!(word(&desk.gateway.execute(&refund).await), "payment_not_refundable_due_to_dispute");
 }
 
 #[tokio::test]
 async fn what_is_set_aside_for_too_long_is_gone() {
-    let desk = Desk::open().await;
-    let first = desk.first(OperationKind::Authorise, Some(APPROVED), euros(1_000));
-    let said = desk.gateway.execute(&first).await.unwrap();
-    desk.clock.advance(Span::days(8));
-    let late = desk.then(&first, &said, OperationKind::Capture, 1_000);
-    assert_eq!(word(&desk.gateway.execute(&late).await), "already_voided");
-    assert_eq!(desk.taken(), (0, 0));
+    traps::what_is_set_aside_for_too_long_is_gone::<FakeSquare>(8).await;
 }
 
 /// Nobody knows the payment, and nobody wants it: it is cancelled by its key.
@@ -243,15 +206,15 @@ async fn a_lost_authorisation_is_given_up_by_its_key() {
     for lag in [Span::zero(), Span::hours(1)] {
         let desk = Desk::open().await;
         let first = desk.first(OperationKind::Authorise, Some(APPROVED), euros(1_000));
-        desk.square.wire().fail_next("POST", CREATE, WireFault::CutAfter);
+        desk.stand_in.wire().fail_next("POST", CREATE, WireFault::CutAfter);
         let lost = desk.gateway.execute(&first).await;
         assert_eq!(word(&lost), "lost");
-        desk.square.lists_lag(lag);
+        desk.stand_in.lists_lag(lag);
         let void = desk.then(&first, &Answer::Unknown, OperationKind::Void, 1_000);
         let expected = if lag.is_zero() { "succeeded" } else { "not_found" };
         assert_eq!(word(&desk.gateway.execute(&void).await), expected);
-        assert_eq!(desk.square.accounts()[0].capturable, 0, "it is still set aside");
-        desk.square.lists_lag(Span::zero());
+        assert_eq!(desk.stand_in.accounts()[0].capturable, 0, "it is still set aside");
+        desk.stand_in.lists_lag(Span::zero());
         assert_eq!(word(&desk.gateway.ask(&first).await), "canceled");
     }
 }
@@ -270,7 +233,7 @@ async fn amounts_are_square_s_and_what_it_does_not_take_is_not_sent() {
         let amount = Money::from_minor(minor, Currency::from_code(code).unwrap());
         let charge = desk.first(OperationKind::Charge, Some(APPROVED), amount);
         let said = desk.gateway.execute(&charge).await.unwrap();
-        let exchanges = desk.square.wire().exchanges();
+        let exchanges = desk.stand_in.wire().exchanges();
         if is_told {
             assert!(matches!(said, Answer::Succeeded { amount: told, .. } if told == amount), "{said:?}");
             let told = format!(r#""amount_money":{{"amount":{minor},"currency":"{code}"}}"#);
@@ -282,7 +245,7 @@ async fn amounts_are_square_s_and_what_it_does_not_take_is_not_sent() {
         }
     }
     let desk = Desk::open().await;
-    desk.square.take_only("USD");
+    desk.stand_in.take_only("USD");
     assert_eq!(word(&desk.gateway.execute(&desk.charge(APPROVED)).await), "invalid_value");
 }
 
@@ -292,7 +255,7 @@ async fn every_request_names_the_version_and_the_location() {
     let charge = desk.charge(APPROVED);
     desk.gateway.ask(&charge).await.unwrap();
     desk.gateway.execute(&charge).await.unwrap();
-    for exchange in desk.square.wire().exchanges() {
+    for exchange in desk.stand_in.wire().exchanges() {
         let request = &exchange.request;
         assert_eq!(request.header("square-version"), Some("2026-01-22"));
         let is_named = request.body.contains(FakeSquare::LOCATION_ID)
@@ -304,11 +267,12 @@ async fn every_request_names_the_version_and_the_location() {
 #[tokio::test]
 async fn secrets_are_not_shown() {
     let desk = Desk::open().await;
-    let builder = SquareGateway::builder("EAAA_SECRET", "L1").base_url(desk.square.url());
+    let builder = SquareGateway::builder("EAAA_SECRET", "L1").base_url(desk.stand_in.url());
     let shown = format!("{builder:?}");
     let gateway = builder.build().unwrap();
     let error = gateway.execute(&desk.charge(APPROVED)).await.unwrap_err();
-    for text in [shown, format!("{gateway:?}"), format!("{error:?}"), error.to_string()] {
-        assert!(!text.contains("SECRET"), "{text}");
-    }
+    traps::nothing_holds(
+        &[shown, format!("{gateway:?}"), format!("{error:?}"), error.to_string()],
+        &["SECRET"],
+    );
 }

@@ -94,9 +94,9 @@ async fn notices_carry_our_ids_and_square_s() {
     desk.gateway.execute(&desk.then(&first, &said, OperationKind::Capture, 1_000)).await.unwrap();
     let refund = desk.then(&first, &said, OperationKind::Refund, 400);
     desk.gateway.execute(&refund).await.unwrap();
-    assert!(desk.square.open_dispute(&first.payment_id.to_string(), 600));
+    assert!(desk.stand_in.open_dispute(&first.payment_id.to_string(), 600).is_some());
     let reader = reader(&[NEW]);
-    let events = desk.square.webhooks(NEW, URL);
+    let events = desk.stand_in.webhooks(NEW, URL);
     let notices: Vec<Notice> =
         events.iter().map(|event| reader.read(&event.signature, event.body.as_bytes()).unwrap()).collect();
     let told: Vec<_> = notices.iter().map(|notice| (notice.event_type.as_str(), notice.kind)).collect();
@@ -123,7 +123,7 @@ async fn notices_carry_our_ids_and_square_s() {
     let mut ids: Vec<_> = notices.iter().map(|notice| notice.event_id.as_str()).collect();
     ids.dedup();
     assert_eq!(ids.len(), notices.len(), "every event has an id of its own");
-    let twice = desk.square.shuffled_webhooks(NEW, URL, 3, 2);
+    let twice = desk.stand_in.shuffled_webhooks(NEW, URL, 3, 2);
     assert_eq!(twice.len(), 10);
     assert_ne!(twice[..5].to_vec(), events);
 }

@@ -1,55 +1,19 @@
-//! The published suite for gateways.
-
-use std::sync::Arc;
-
-use order_adapters::stripe::StripeGateway;
-use order_core::conformance::GatewayHarness;
-use order_core::gateway::PaymentGateway;
-use order_core::id::ProviderId;
-use order_core::payment::ProviderToken;
-use order_core::time::SystemClock;
-use order_fake_providers::stripe::FakeStripe;
-use order_fake_providers::wire::WireFault;
-
-use crate::desk::{APPROVED, DECLINED, provider, token};
-
-/// A stand-in; and how every `n`-th request to it goes wrong.
-struct Stripe(Option<(u32, WireFault)>);
-
-#[async_trait::async_trait]
-impl GatewayHarness for Stripe {
-    type Guard = FakeStripe;
-
-    async fn gateway(&self) -> (Arc<dyn PaymentGateway>, FakeStripe) {
-        let stripe = FakeStripe::start(Arc::new(SystemClock)).await.unwrap();
-        if let Some((every, fault)) = self.0 {
-            let mut count = 0;
-            stripe.wire().set_rule(move |_| {
-                count += 1;
-                (count % every == 0).then_some(fault)
-            });
-        }
-        let gateway = StripeGateway::builder(FakeStripe::SECRET_KEY).base_url(stripe.url()).build().unwrap();
-        (Arc::new(gateway), stripe)
-    }
-
-    fn provider(&self) -> ProviderId {
-        provider()
-    }
-
-    fn approved(&self) -> ProviderToken {
-        token(APPROVED)
-    }
-
-    fn declined(&self) -> ProviderToken {
-        token(DECLINED)
-    }
-}
+//! The published suites for gateways and for providers' books.
 
 mod plain {
-    order_core::gateway_conformance!(super::Stripe(None));
+    order_core::gateway_conformance!(crate::provider::harness::plain::<
+        order_fake_providers::stripe::FakeStripe,
+    >());
 }
 
 mod every_fifth_request_is_doubled {
-    order_core::gateway_conformance!(super::Stripe(Some((5, super::WireFault::Repeat))));
+    order_core::gateway_conformance!(crate::provider::harness::every_fifth_doubled::<
+        order_fake_providers::stripe::FakeStripe,
+    >());
+}
+
+mod books {
+    order_core::books_conformance!(
+        crate::provider::harness::plain::<order_fake_providers::stripe::FakeStripe>()
+    );
 }

@@ -1,130 +1,86 @@
-//! An adapter and its stand-in.
+//! What is Stripe's own of an adapter and its stand-in.
 
 use std::sync::Arc;
 
-use order_adapters::stripe::StripeGateway;
-use order_core::conformance::sample::Sampler;
-use order_core::gateway::Instruction;
-use order_core::id::{IdSource as _, OperationId, ProviderId, ProviderReference};
+use order_adapters::stripe::{StripeBuilder, StripeGateway, StripeWebhooks};
+use order_core::gateway::NoticeReader;
+use order_core::id::{OperationId, OrderId, PaymentId, ProviderId};
+use order_core::memory::SimulatedAccount;
 use order_core::money::{Currency, Money};
-use order_core::order::{NewOrder, Tender};
-use order_core::payment::{Answer, CaptureMode, OperationKind, PaymentMethod, ProviderToken};
-use order_core::time::{Clock, ManualClock};
-use order_fake_providers::stripe::FakeStripe;
+use order_core::time::Clock;
+use order_fake_providers::stripe::{Account, FakeStripe};
+
+use crate::provider::{self, Letter, Provider};
+pub(crate) use crate::provider::{euros, reference, word};
 
 pub(crate) const APPROVED: &str = "pm_card_visa";
 pub(crate) const DECLINED: &str = "pm_card_chargeDeclinedInsufficientFunds";
 pub(crate) const ASKED: &str = "pm_card_authenticationRequired";
 
+/// What its webhooks are signed with.
+const SECRET: &str = "whsec_of_the_desk";
+
+pub(crate) type Desk = provider::desk::Desk<FakeStripe>;
+
 pub(crate) fn provider() -> ProviderId {
-    ProviderId::new("stripe").unwrap()
+    provider::provider::<FakeStripe>()
 }
 
-pub(crate) fn token(text: &str) -> ProviderToken {
-    ProviderToken::new(text).unwrap()
-}
+impl Provider for FakeStripe {
+    type Gateway = StripeGateway;
+    type Builder = StripeBuilder;
 
-/// A Stripe, and a gateway to it, on one clock.
-pub(crate) struct Desk {
-    pub(crate) stripe: FakeStripe,
-    pub(crate) gateway: StripeGateway,
-    pub(crate) clock: Arc<ManualClock>,
-    samples: Sampler,
-}
+    const NAME: &'static str = "stripe";
+    const APPROVED: &'static str = APPROVED;
+    const DECLINED: &'static str = DECLINED;
+    const CAPTURES_IN_PARTS: bool = false;
 
-impl Desk {
-    pub(crate) async fn open() -> Self {
-        Self::open_with(|builder| builder).await
+    provider::as_it_is_called!();
+
+    fn builder(&self, clock: Arc<dyn Clock>) -> StripeBuilder {
+        StripeGateway::builder(Self::SECRET_KEY).base_url(self.url()).clock(clock)
     }
 
-    pub(crate) async fn open_with(
-        set: impl FnOnce(order_adapters::stripe::StripeBuilder) -> order_adapters::stripe::StripeBuilder,
-    ) -> Self {
-        let clock: Arc<ManualClock> = Arc::default();
-        let stripe = FakeStripe::start(clock.clone()).await.unwrap();
-        let builder =
-            StripeGateway::builder(FakeStripe::SECRET_KEY).base_url(stripe.url()).clock(clock.clone());
-        let gateway = set(builder).build().unwrap();
-        Self { stripe, gateway, clock, samples: Sampler::new(7) }
+    fn method(simulated: &str) -> Option<&'static str> {
+        Some(match simulated {
+            "sim_approve" => APPROVED,
+            "sim_decline" => DECLINED,
+            "sim_action" => ASKED,
+            _ => return None,
+        })
     }
 
-    /// The instruction that begins a payment, with a key of this moment.
-    pub(crate) fn first(&self, kind: OperationKind, method: Option<&str>, amount: Money) -> Instruction {
-        let capture =
-            if kind == OperationKind::Authorise { CaptureMode::Manual } else { CaptureMode::Automatic };
-        let tender = Tender {
-            method: PaymentMethod::Card,
-            provider: provider(),
-            token: method.map(token),
-            capture,
-            amount: None,
-        };
-        let line = self.samples.line_of("north", "tea", amount, 1);
-        let (_, order) = self.samples.place(NewOrder { tender, ..self.samples.new_order("c-1", vec![line]) });
-        let payment = &order.payments[0];
-        let key = self.key();
-        let mut instruction = Instruction::new(&order, payment, &payment.operations[0]);
-        (instruction.key, instruction.first_key) = (key, key);
-        instruction
+    fn begin_story(&self) {
+        self.reset();
     }
 
-    /// A charge of 10 EUR.
-    pub(crate) fn charge(&self, method: &str) -> Instruction {
-        self.first(OperationKind::Charge, Some(method), euros(1_000))
+    fn settle_refund(&self, refund: &str, succeed: bool) -> bool {
+        self.settle_refund(refund, succeed)
     }
 
-    /// A later instruction of the same payment.
-    pub(crate) fn then(
-        &self,
-        first: &Instruction,
-        said: &Answer,
-        kind: OperationKind,
-        minor: i64,
-    ) -> Instruction {
-        let amount = Money::from_minor(minor, first.amount.currency());
-        let mut instruction = first.clone();
-        (instruction.key, instruction.kind, instruction.amount) = (self.key(), kind, amount);
-        instruction.reference = reference(said);
-        instruction
+    fn letters(&self, known: usize) -> Vec<Letter> {
+        let events = self.webhooks_after(known, &[SECRET]).into_iter();
+        let header = |signature| vec![("stripe-signature".to_owned(), signature)];
+        events.map(|event| Letter { headers: header(event.signature), body: event.body }).collect()
     }
 
-    fn key(&self) -> OperationId {
-        OperationId::from_uuid(self.samples.ids.next(self.clock.now()))
-    }
-
-    /// Captured and refunded, over all accounts.
-    pub(crate) fn taken(&self) -> (i64, i64) {
-        let accounts = self.stripe.accounts();
-        let sum = |part: fn(&order_fake_providers::stripe::Account) -> i64| accounts.iter().map(part).sum();
-        (sum(|account| account.captured), sum(|account| account.refunded))
+    fn reader(&self) -> Arc<dyn NoticeReader> {
+        Arc::new(StripeWebhooks::new(provider(), [SECRET]).unwrap())
     }
 }
 
-pub(crate) fn euros(minor: i64) -> Money {
-    Money::from_minor(minor, Currency::EUR)
-}
-
-pub(crate) fn reference(said: &Answer) -> Option<ProviderReference> {
-    match said {
-        Answer::Succeeded { reference, .. } | Answer::ActionRequired { reference, .. } => reference.clone(),
-        Answer::Declined(_) | Answer::Unknown | Answer::Approved | Answer::Absent | _ => None,
-    }
-}
-
-/// An answer, or an error, in a word.
-pub(crate) fn word(said: &Result<Answer, order_core::gateway::GatewayError>) -> &str {
-    use order_core::gateway::GatewayError;
-    match said {
-        Ok(Answer::Declined(decline)) => &decline.code,
-        Ok(Answer::Succeeded { .. }) => "succeeded",
-        Ok(Answer::ActionRequired { .. }) => "action",
-        Ok(Answer::Unknown) => "unknown",
-        Ok(Answer::Approved) => "approved",
-        Ok(Answer::Absent) => "absent",
-        Ok(_) => "something new",
-        Err(GatewayError::NotSent { .. }) => "not sent",
-        Err(GatewayError::Unknown { .. }) => "lost",
-        Err(GatewayError::Misused { .. }) => "misused",
-        Err(_) => "another error",
-    }
+/// EUR, JPY and KWD have the decimals of ISO 4217 at Stripe too.
+fn account(account: &Account) -> SimulatedAccount {
+    let id = |text: &Option<String>| text.as_ref().unwrap().parse::<OperationId>().unwrap().uuid();
+    let currency = Currency::from_code(&account.currency.to_uppercase()).unwrap();
+    let money = |units| Money::from_minor(units, currency);
+    let mut books = SimulatedAccount::new(
+        OperationId::from_uuid(id(&account.operation_id)),
+        PaymentId::from_uuid(id(&account.payment_id)),
+        OrderId::from_uuid(id(&account.order_id)),
+        money(account.authorised),
+    );
+    books.captured = money(account.captured);
+    books.refunded = money(account.refunded);
+    books
 }

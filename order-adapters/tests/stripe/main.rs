@@ -11,9 +11,12 @@
 mod books;
 mod conformance;
 mod desk;
+mod disputes;
 mod enumeration;
 #[path = "../judge/mod.rs"]
 mod judge;
+#[path = "../provider/mod.rs"]
+mod provider;
 mod specs;
 mod traps;
 mod webhooks;

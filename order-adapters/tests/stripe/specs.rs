@@ -45,12 +45,12 @@ async fn everything() -> Vec<Exchange> {
         let _ = gateway.ask(&then).await;
     }
     for fault in [WireFault::FailBefore, WireFault::InProgress, WireFault::Limited(None)] {
-        desk.stripe.wire().fail_next("POST", "/confirm", fault);
+        desk.stand_in.wire().fail_next("POST", "/confirm", fault);
         let _ = gateway.execute(&desk.charge(APPROVED)).await;
     }
     let disputed = desk.charge(APPROVED);
     let _ = gateway.execute(&disputed).await;
-    desk.stripe.open_dispute(&disputed.payment_id.to_string(), 300);
+    desk.stand_in.open_dispute(&disputed.payment_id.to_string(), 300);
     let _ = gateway.execute(&desk.first(OperationKind::Authorise, Some(APPROVED), euros(1_000))).await;
     let since = desk.clock.now() - Span::days(1);
     let window = BooksWindow { since, until: desk.clock.now() + Span::seconds(1), limit: 7 };
@@ -61,7 +61,7 @@ async fn everything() -> Vec<Exchange> {
     let old = desk.charge(APPROVED);
     desk.clock.advance(Span::hours(25));
     let _ = gateway.execute(&old).await;
-    desk.stripe.wire().exchanges()
+    desk.stand_in.wire().exchanges()
 }
 
 /// Requests and replies that are wrong: the judge has to notice.

@@ -11,31 +11,16 @@ use order_fake_providers::stripe::FakeStripe;
 use order_fake_providers::wire::WireFault;
 
 use crate::desk::{APPROVED, ASKED, DECLINED, Desk, euros, word};
+use crate::provider::traps;
 
 const CREATE: &str = "/v1/payment_intents";
 
 #[tokio::test]
 async fn what_surely_did_not_arrive_is_told_from_what_may_have() {
-    let faults = [
-        (WireFault::Limited(None), "not sent", "absent"),
-        (WireFault::CutBefore, "lost", "absent"),
-        (WireFault::CutAfter, "lost", "succeeded"),
-        (WireFault::FailAfter, "lost", "succeeded"),
-        (WireFault::Garbage, "lost", "succeeded"),
-        (WireFault::HangBefore, "lost", "absent"),
-        (WireFault::HangAfter, "lost", "succeeded"),
-        (WireFault::InProgress, "lost", "absent"),
-        (WireFault::FailBefore, "lost", "absent"),
-    ];
-    for (fault, executed, asked) in faults {
-        let desk = Desk::open_with(|builder| builder.timeout(Duration::from_millis(400))).await;
-        let charge = desk.charge(APPROVED);
-        desk.stripe.wire().fail_next("POST", "/confirm", fault);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), executed, "{fault:?}");
-        assert_eq!(word(&desk.gateway.ask(&charge).await), asked, "{fault:?}");
-        assert_eq!(word(&desk.gateway.execute(&charge).await), "succeeded", "{fault:?}");
-        assert_eq!(desk.taken(), (1_000, 0), "{fault:?}");
-    }
+    traps::what_surely_did_not_arrive_is_told_from_what_may_have::<FakeStripe>("/confirm", |builder| {
+        builder.timeout(Duration::from_millis(400))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -43,7 +28,7 @@ async fn nobody_at_the_address_is_not_sent() {
     let gateway = StripeGateway::builder("sk_test_x").base_url("http://127.0.0.1:1").build().unwrap();
     let desk = Desk::open().await;
     assert_eq!(word(&gateway.execute(&desk.charge(APPROVED)).await), "not sent");
-    let wrong_key = StripeGateway::builder("sk_test_wrong").base_url(desk.stripe.url()).build().unwrap();
+    let wrong_key = StripeGateway::builder("sk_test_wrong").base_url(desk.stand_in.url()).build().unwrap();
     assert_eq!(word(&wrong_key.execute(&desk.charge(APPROVED)).await), "misused");
     assert!(StripeGateway::builder("").build().is_err());
     assert!(StripeGateway::builder("sk_test_x").base_url("http://example.com").build().is_err());
@@ -52,12 +37,7 @@ async fn nobody_at_the_address_is_not_sent() {
 
 #[tokio::test]
 async fn who_is_asked_to_wait_waits() {
-    let desk = Desk::open().await;
-    desk.stripe.wire().fail_next("POST", CREATE, WireFault::Limited(Some(Duration::from_secs(30))));
-    let charge = desk.charge(APPROVED);
-    assert_eq!(word(&desk.gateway.execute(&charge).await), "not sent");
-    assert_eq!(word(&desk.gateway.execute(&charge).await), "not sent");
-    assert_eq!(desk.stripe.wire().exchanges().len(), 1, "it was called although it had asked us to wait");
+    traps::who_is_asked_to_wait_waits::<FakeStripe>(CREATE).await;
 }
 
 #[tokio::test]
@@ -70,7 +50,7 @@ async fn a_500_that_stripe_keeps_does_not_stand_in_the_way() {
     ] {
         let desk = Desk::open().await;
         let charge = desk.charge(APPROVED);
-        desk.stripe.wire().fail_next("POST", path, fault);
+        desk.stand_in.wire().fail_next("POST", path, fault);
         assert_eq!(word(&desk.gateway.execute(&charge).await), "lost", "{path} {fault:?}");
         assert_eq!(word(&desk.gateway.execute(&charge).await), "succeeded", "{path} {fault:?}");
         assert_eq!(word(&desk.gateway.ask(&charge).await), "succeeded", "{path} {fault:?}");
@@ -85,7 +65,7 @@ async fn a_refund_whose_500_is_kept_waits_until_the_key_is_forgotten() {
     let charge = desk.charge(APPROVED);
     let said = desk.gateway.execute(&charge).await.unwrap();
     let refund = desk.then(&charge, &said, OperationKind::Refund, 400);
-    desk.stripe.wire().fail_next("POST", "/v1/refunds", WireFault::FailBefore);
+    desk.stand_in.wire().fail_next("POST", "/v1/refunds", WireFault::FailBefore);
     for _ in 0..3 {
         assert_eq!(word(&desk.gateway.execute(&refund).await), "lost");
     }
@@ -104,11 +84,11 @@ async fn a_key_that_stripe_has_forgotten_charges_nobody_again() {
     for lost in ["/confirm", CREATE] {
         let desk = Desk::open().await;
         let charge = desk.charge(APPROVED);
-        desk.stripe.wire().fail_next("POST", lost, WireFault::CutAfter);
+        desk.stand_in.wire().fail_next("POST", lost, WireFault::CutAfter);
         assert_eq!(word(&desk.gateway.execute(&charge).await), "lost");
         for other in 0..3 {
             desk.gateway.execute(&desk.charge(APPROVED)).await.unwrap();
-            assert_eq!(desk.stripe.accounts().len(), other + 1 + usize::from(lost == "/confirm"));
+            assert_eq!(desk.stand_in.accounts().len(), other + 1 + usize::from(lost == "/confirm"));
         }
         desk.clock.advance(Span::hours(25));
         let expected = if lost == "/confirm" { "succeeded" } else { "absent" };
@@ -140,16 +120,11 @@ async fn a_refusal_is_final() {
         ("pm_card_chargeDeclinedExpiredCard", "expired_card"),
         ("pm_card_of_nobody", "resource_missing"),
     ] {
-        let desk = Desk::open().await;
-        let charge = desk.charge(method);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), code);
-        assert_eq!(word(&desk.gateway.ask(&charge).await), code);
-        assert_eq!(word(&desk.gateway.execute(&charge).await), code);
-        assert!(desk.stripe.accounts().is_empty());
+        traps::a_refusal_is_final::<FakeStripe>(OperationKind::Charge, method, code).await;
     }
     let desk = Desk::open().await;
     let charge = desk.charge(DECLINED);
-    desk.stripe.wire().fail_next("POST", "/cancel", WireFault::CutBefore);
+    desk.stand_in.wire().fail_next("POST", "/cancel", WireFault::CutBefore);
     assert_eq!(
         word(&desk.gateway.execute(&charge).await),
         "lost",
@@ -169,7 +144,7 @@ async fn the_customer_is_sent_to_their_bank_and_back() {
         };
         assert!(url.contains("/fake/3ds/"), "{url}");
         assert_eq!(desk.taken(), (0, 0));
-        assert!(desk.stripe.complete(&charge.payment_id.to_string(), approve));
+        assert!(desk.stand_in.complete(&charge.payment_id.to_string(), approve));
         charge.reference = reference;
         let expected = if approve { "succeeded" } else { "payment_intent_authentication_failure" };
         assert_eq!(word(&desk.gateway.ask(&charge).await), expected);
@@ -189,7 +164,7 @@ async fn without_a_token_the_customer_pays_in_stripe_s_form() {
     let void = desk.then(&charge, &said, OperationKind::Void, 0);
     assert_eq!(word(&desk.gateway.execute(&void).await), "succeeded");
     assert_eq!(word(&desk.gateway.ask(&charge).await), "canceled");
-    assert!(!desk.stripe.complete(&charge.payment_id.to_string(), true), "what is given up can't be paid");
+    assert!(!desk.stand_in.complete(&charge.payment_id.to_string(), true), "what is given up can't be paid");
 }
 
 #[tokio::test]
@@ -198,7 +173,7 @@ async fn whoever_is_refused_in_stripe_s_form_may_try_again_there() {
     let charge = desk.first(OperationKind::Charge, None, euros(1_000));
     for (approve, expected) in [(false, "action"), (true, "succeeded")] {
         assert_eq!(word(&desk.gateway.execute(&charge).await), "action");
-        assert!(desk.stripe.complete(&charge.payment_id.to_string(), approve));
+        assert!(desk.stand_in.complete(&charge.payment_id.to_string(), approve));
         assert_eq!(word(&desk.gateway.ask(&charge).await), expected);
     }
     assert_eq!(desk.taken(), (1_000, 0));
@@ -206,25 +181,10 @@ async fn whoever_is_refused_in_stripe_s_form_may_try_again_there() {
 
 #[tokio::test]
 async fn what_takes_days_is_unknown_until_it_ends() {
-    for (approve, end) in [(true, "succeeded"), (false, "payment_method_failed")] {
-        let desk = Desk::open().await;
-        let charge = desk.charge("pm_fake_processing");
-        assert_eq!(word(&desk.gateway.execute(&charge).await), "unknown");
-        assert_eq!(word(&desk.gateway.ask(&charge).await), "unknown");
-        assert!(desk.stripe.complete(&charge.payment_id.to_string(), approve));
-        assert_eq!(word(&desk.gateway.ask(&charge).await), end);
-    }
-    for (succeed, end) in [(true, "succeeded"), (false, "expired_or_canceled_card")] {
-        let desk = Desk::open().await;
-        let charge = desk.charge("pm_card_pendingRefund");
-        let said = desk.gateway.execute(&charge).await.unwrap();
-        let refund = desk.then(&charge, &said, OperationKind::Refund, 1_000);
-        assert_eq!(word(&desk.gateway.execute(&refund).await), "unknown");
-        assert_eq!(word(&desk.gateway.execute(&refund).await), "unknown");
-        assert!(desk.stripe.settle_refund(&refund.key.to_string(), succeed));
-        assert_eq!(word(&desk.gateway.ask(&refund).await), end);
-        assert_eq!(word(&desk.gateway.execute(&refund).await), end);
-    }
+    let (method, refused) = ("pm_fake_processing", "payment_method_failed");
+    traps::a_charge_that_takes_days_is_unknown_until_it_ends(method, refused, FakeStripe::complete).await;
+    let (method, refused) = ("pm_card_pendingRefund", "expired_or_canceled_card");
+    traps::a_refund_that_takes_days_is_unknown_until_it_ends::<FakeStripe>(method, refused).await;
 }
 
 /// Stripe gives up what a capture leaves over.
@@ -249,13 +209,7 @@ async fn after_a_capture_of_a_part_there_is_nothing_left_to_give_up() {
 
 #[tokio::test]
 async fn what_is_set_aside_for_too_long_is_gone() {
-    let desk = Desk::open().await;
-    let first = desk.first(OperationKind::Authorise, Some(APPROVED), euros(1_000));
-    let said = desk.gateway.execute(&first).await.unwrap();
-    desk.clock.advance(Span::days(8));
-    let late = desk.then(&first, &said, OperationKind::Capture, 1_000);
-    assert_eq!(word(&desk.gateway.execute(&late).await), "already_voided");
-    assert_eq!(desk.taken(), (0, 0));
+    traps::what_is_set_aside_for_too_long_is_gone::<FakeStripe>(8).await;
 }
 
 #[tokio::test]
@@ -273,7 +227,7 @@ async fn amounts_are_stripe_s_and_nothing_is_rounded() {
         let amount = Money::from_minor(minor, Currency::from_code(code).unwrap());
         let charge = desk.first(OperationKind::Charge, Some(APPROVED), amount);
         let said = desk.gateway.execute(&charge).await.unwrap();
-        let exchanges = desk.stripe.wire().exchanges();
+        let exchanges = desk.stand_in.wire().exchanges();
         if let Some(units) = told {
             assert!(matches!(said, Answer::Succeeded { amount: told, .. } if told == amount), "{said:?}");
             assert!(exchanges[0].request.body.starts_with(&format!("amount={units}&")), "{code}");
@@ -287,12 +241,13 @@ async fn amounts_are_stripe_s_and_nothing_is_rounded() {
 #[tokio::test]
 async fn secrets_are_not_shown() {
     let desk = Desk::open().await;
-    let builder = StripeGateway::builder("sk_live_SECRET").base_url(desk.stripe.url());
+    let builder = StripeGateway::builder("sk_live_SECRET").base_url(desk.stand_in.url());
     let shown = format!("{builder:?}");
     let gateway = builder.build().unwrap();
     let error = gateway.execute(&desk.charge(APPROVED)).await.unwrap_err();
-    for text in [shown, format!("{gateway:?}"), format!("{error:?}"), error.to_string()] {
-        assert!(!text.contains("SECRET"), "{text}");
-    }
+    traps::nothing_holds(
+        &[shown, format!("{gateway:?}"), format!("{error:?}"), error.to_string()],
+        &["SECRET"],
+    );
     assert_ne!(FakeStripe::SECRET_KEY, "sk_live_SECRET");
 }

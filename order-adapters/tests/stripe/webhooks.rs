@@ -123,7 +123,7 @@ async fn notices_carry_our_ids_and_stripe_s() {
     let refund = desk.then(&first, &said, OperationKind::Refund, 400);
     desk.gateway.execute(&refund).await.unwrap();
     let reader = reader(&[NEW]);
-    let events = desk.stripe.webhooks(&[NEW]);
+    let events = desk.stand_in.webhooks(&[NEW]);
     let notices: Vec<Notice> = events
         .iter()
         .map(|event| reader.read(&event.signature, event.body.as_bytes(), desk.clock.now()).unwrap())
@@ -147,7 +147,7 @@ async fn notices_carry_our_ids_and_stripe_s() {
     assert_eq!((notices[2].kind, notices[2].operation_id), (NoticeKind::Payment, Some(first.key)));
     assert_eq!((notices[3].kind, notices[3].operation_id), (NoticeKind::Refund, Some(refund.key)));
     assert_eq!(notices[3].amount, Some(euros(400)));
-    let twice = desk.stripe.shuffled_webhooks(&[NEW], 3, 2);
+    let twice = desk.stand_in.shuffled_webhooks(&[NEW], 3, 2);
     assert_eq!(twice.len(), 8);
     assert_ne!(twice[..4].to_vec(), events);
 }

@@ -12,8 +12,9 @@ mod stripe;
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use order_core::error::{BoxError, Invalid};
-use order_core::gateway::{NoticeReader, PaymentGateway, ProviderBooks};
+use order_core::gateway::{GatewayError, NoticeReader, PaymentGateway, ProviderBooks};
 use order_core::id::ProviderId;
 use order_core::time::Clock;
 
@@ -109,7 +110,22 @@ pub struct OpenProvider {
     pub books: Arc<dyn ProviderBooks>,
     /// By which its webhooks are checked and read, when their secret is known.
     pub reader: Option<Arc<dyn NoticeReader>>,
+    /// By which it is asked whether its disputes may be read, when that is a right of its own.
+    pub dispute_right: Option<Arc<dyn DisputeRight>>,
 }
+
+/// The right to read a provider's disputes, where it is granted by itself.
+#[async_trait]
+pub trait DisputeRight: fmt::Debug + Send + Sync {
+    /// Whether it was granted.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when the provider does not answer.
+    async fn is_granted(&self) -> Result<bool, GatewayError>;
+}
+
+/// That right, of each provider that has it.
+pub type DisputeRights = Vec<(ProviderId, Arc<dyn DisputeRight>)>;
 
 /// How strict the settings of a provider have to be.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use order_adapters::paypal::{PayPalGateway, PayPalWebhooks};
 use order_core::error::BoxError;
-use order_core::gateway::NoticeReader;
+use order_core::gateway::{GatewayError, NoticeReader};
 use order_core::id::PaymentId;
 use order_core::money::{Currency, Money};
 use order_core::time::Clock;
@@ -15,7 +16,9 @@ use order_fake_providers::wire::Wire;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::stand_in::{Account, Letter, StandIn};
-use super::{OpenProvider, Provider, ProviderKind, Rules, Surroundings, details, is_plain, needs};
+use super::{
+    DisputeRight, OpenProvider, Provider, ProviderKind, Rules, Surroundings, details, is_plain, needs,
+};
 use crate::config::Mode;
 use crate::source::Source;
 
@@ -101,6 +104,13 @@ impl fmt::Debug for PayPal {
     }
 }
 
+#[async_trait]
+impl DisputeRight for PayPalGateway {
+    async fn is_granted(&self) -> Result<bool, GatewayError> {
+        self.may_read_disputes().await
+    }
+}
+
 impl Provider for PayPal {
     fn kind(&self) -> ProviderKind {
         ProviderKind::PayPal
@@ -123,7 +133,7 @@ impl Provider for PayPal {
                 Some(Root::File(path)) => self.believed_by(webhooks, &std::fs::read(path)?)?,
             }));
         }
-        Ok(OpenProvider { books: gateway.clone(), gateway, reader })
+        Ok(OpenProvider { books: gateway.clone(), dispute_right: Some(gateway.clone()), gateway, reader })
     }
 }
 

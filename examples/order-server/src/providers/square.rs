@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use order_adapters::square::{SquareGateway, SquareWebhooks};
 use order_core::error::BoxError;
-use order_core::gateway::NoticeReader;
+use order_core::gateway::{GatewayError, NoticeReader};
 use order_core::id::PaymentId;
 use order_core::money::{Currency, Money};
 use order_core::time::Clock;
@@ -15,7 +16,10 @@ use order_fake_providers::wire::Wire;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::stand_in::{Account, Letter, StandIn};
-use super::{OpenProvider, Provider, ProviderKind, Rules, Surroundings, details, is_page, is_plain, needs};
+use super::{
+    DisputeRight, OpenProvider, Provider, ProviderKind, Rules, Surroundings, details, is_page, is_plain,
+    needs,
+};
 use crate::source::Source;
 
 pub(super) const ACCESS_TOKEN: &str = "SQUARE_ACCESS_TOKEN";
@@ -102,6 +106,13 @@ impl fmt::Debug for Square {
     }
 }
 
+#[async_trait]
+impl DisputeRight for SquareGateway {
+    async fn is_granted(&self) -> Result<bool, GatewayError> {
+        self.may_read_disputes().await
+    }
+}
+
 impl Provider for Square {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Square
@@ -116,7 +127,7 @@ impl Provider for Square {
         if !keys.is_empty() {
             reader = Some(Arc::new(SquareWebhooks::new(surroundings.id.clone(), &self.webhook_url, keys)?));
         }
-        Ok(OpenProvider { books: gateway.clone(), gateway, reader })
+        Ok(OpenProvider { books: gateway.clone(), dispute_right: Some(gateway.clone()), gateway, reader })
     }
 }
 

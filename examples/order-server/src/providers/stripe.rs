@@ -110,7 +110,7 @@ impl Provider for Stripe {
         if !secrets.is_empty() {
             reader = Some(Arc::new(StripeWebhooks::new(surroundings.id.clone(), secrets)?));
         }
-        Ok(OpenProvider { books: gateway.clone(), gateway, reader })
+        Ok(OpenProvider { books: gateway.clone(), gateway, reader, dispute_right: None })
     }
 }
 
