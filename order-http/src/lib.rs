@@ -63,6 +63,7 @@ mod names;
 mod openapi;
 mod operations;
 mod orders;
+mod orphans;
 mod params;
 mod payments;
 mod problem;

@@ -14,6 +14,9 @@ mod enumeration;
 #[path = "../judge/mod.rs"]
 mod judge;
 mod money;
+#[path = "../orphan/mod.rs"]
+mod orphan;
+mod orphans;
 mod specs;
 mod traps;
 mod webhooks;

@@ -13,6 +13,9 @@ mod captures;
 mod conformance;
 mod desk;
 mod enumeration;
+#[path = "../orphan/mod.rs"]
+mod orphan;
+mod orphans;
 mod specs;
 mod traps;
 mod webhooks;

@@ -14,6 +14,9 @@ mod desk;
 mod enumeration;
 #[path = "../judge/mod.rs"]
 mod judge;
+#[path = "../orphan/mod.rs"]
+mod orphan;
+mod orphans;
 mod specs;
 mod traps;
 mod webhooks;

@@ -1,10 +1,12 @@
 mod cursor;
+mod orphan;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cursor::Place;
 pub use cursor::ReconciliationCursor;
+pub use orphan::{OrphanReturn, OrphanStatus, ReturnOrphan};
 
 use crate::error::{Error, Invalid, Result, StoreError};
 use crate::gateway::{BooksWindow, PaymentRef, ProviderBooks};
