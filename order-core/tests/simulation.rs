@@ -33,7 +33,8 @@ fn a_million_checkouts_keep_every_invariant() {
     let checkouts = number("SIMULATION_CHECKOUTS", if cfg!(debug_assertions) { 20_000 } else { 1_000_000 });
     let worlds = checkouts.div_ceil(u64::from(IN_ONE_WORLD));
     let first = number("SIMULATION_FROM", 0);
-    let (next, orders, crashes) = (AtomicU64::new(first), AtomicU64::new(0), AtomicU64::new(0));
+    let next = AtomicU64::new(first);
+    let [orders, webhooks, crashes] = [const { AtomicU64::new(0) }; 3];
     let begun = Instant::now();
     let threads = std::thread::available_parallelism().unwrap().get();
     std::thread::scope(|scope| {
@@ -46,6 +47,7 @@ fn a_million_checkouts_keep_every_invariant() {
                     }
                     let report = world(seed);
                     orders.fetch_add(u64::from(report.orders), Ordering::Relaxed);
+                    webhooks.fetch_add(u64::from(report.webhooks), Ordering::Relaxed);
                     crashes.fetch_add(u64::from(report.crashes), Ordering::Relaxed);
                     let replay = format!("replay with SIMULATION_SEED={seed}");
                     assert_eq!(report.findings, Vec::<String>::new(), "{replay}");
@@ -54,9 +56,10 @@ fn a_million_checkouts_keep_every_invariant() {
         }
     });
     println!(
-        "simulation: {} checkouts in {worlds} worlds from {first}, {} orders, {} crashes, {:.1?}",
+        "simulation: {} checkouts in {worlds} worlds from {first}, {} orders, {} webhooks, {} crashes, {:.1?}",
         worlds * u64::from(IN_ONE_WORLD),
         orders.into_inner(),
+        webhooks.into_inner(),
         crashes.into_inner(),
         begun.elapsed(),
     );
@@ -65,7 +68,9 @@ fn a_million_checkouts_keep_every_invariant() {
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in [1, 42, 4_711] {
-        assert_eq!(world(seed), world(seed));
+        let report = world(seed);
+        assert_eq!(report, world(seed));
+        assert!(report.webhooks > 100, "{report:?}");
     }
     assert_ne!(world(1).trace, world(2).trace);
 }

@@ -64,6 +64,7 @@ mod names;
 mod openapi;
 mod operations;
 mod orders;
+mod orphans;
 mod params;
 mod payments;
 mod problem;

@@ -96,11 +96,13 @@ schemas! {
     /// Who can repair a difference: the engine (`automatic`), or a person.
     RepairName = Repair { Automatic, ByHand }
     /// How a difference is repaired.
-    RemedyName = Remedy { TakeIn, ResolveFinding, ReturnAtProvider, Void, Investigate }
+    RemedyName = Remedy { TakeIn, ResolveFinding, ReturnOrphan, ReturnAtProvider, Void, Investigate }
     /// Whose doing an operation is: ours, somebody's at the provider, or that of time.
     OriginName = Origin { Engine, Provider, Expiry }
-    /// What a webhook is about.
-    NoticeKindName = WebhookKind { Payment, Refund, Dispute, Unknown }
+    /// What a webhook is about. `orphan` is none: the staff has decided that money goes back.
+    NoticeKindName = WebhookKind { Payment, Refund, Dispute, Orphan, Unknown }
+    /// What has become of money that is to go back.
+    OrphanStatusName = OrphanStatus { Open, Returned, Refused }
     /// How far a dispute is.
     DisputeStatusName = DisputeStatus { Open, Won, Lost }
     /// Whether a payment is captured at once or by a later command.

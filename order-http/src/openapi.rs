@@ -18,7 +18,9 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::problem::{self, Problem, ProblemBody};
-use crate::{cart, findings, inventory, operations, orders, payments, reconciliation, stock, webhooks};
+use crate::{
+    cart, findings, inventory, operations, orders, orphans, payments, reconciliation, stock, webhooks,
+};
 
 /// The document, as it is served.
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ fn resources() -> OpenApiRouter<Api> {
         .merge(payments::routes())
         .merge(findings::routes())
         .merge(reconciliation::routes())
+        .merge(orphans::routes())
         .merge(stock::routes())
         .merge(inventory::routes())
         .merge(webhooks::routes())

@@ -40,8 +40,8 @@ struct WindowParams {
     provider: String,
     /// Payments that were begun at or after this: a date, or a time in RFC 3339.
     from: String,
-    /// And at or before this; a date counts to its end. Without it, up to the present. What was begun in the last five minutes is
-    /// left alone.
+    /// And at or before this; a date counts to its end. Without it, up to the present. What was begun in the last five minutes,
+    /// or as long as the host says, is left alone.
     to: Option<String>,
     /// How many payments are read at once.
     #[param(minimum = 1, maximum = 100, default = 20)]

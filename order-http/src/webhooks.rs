@@ -13,6 +13,7 @@ use order_core::id::{OperationId, OrderId, PaymentId, ProviderId};
 use order_core::inbox::{InboxEntry, InboxStatus, NoticeKey};
 use order_core::machine::Names as _;
 use order_core::money::Money;
+use order_core::order::Actor;
 use order_core::service::Webhooks;
 use order_core::store::InboxCursor;
 use serde::Serialize;
@@ -28,6 +29,7 @@ use crate::call::answer;
 use crate::list::read_limit;
 use crate::money::MoneyBody;
 use crate::names::{InboxStatusName, NoticeKindName};
+use crate::orders::ActorBody;
 use crate::params::{Id, Params};
 use crate::problem::Problem;
 
@@ -126,14 +128,21 @@ struct WebhookBody {
     due_at: Option<DateTime<Utc>>,
     /// How often it could not be attended to.
     attempts: u32,
-    /// Why it is parked, or ignored.
+    /// Why it is parked, or ignored; or what was done, where no order is concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Who of the staff has decided it, where it is no provider's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<ActorBody>,
+    /// Why they have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 impl WebhookBody {
-    fn of(entry: InboxEntry) -> Self {
+    fn of(entry: InboxEntry, viewer: &Actor) -> Self {
         let notice = entry.notice;
+        let by = notice.decision.as_ref().map(|decision| ActorBody::of(&decision.by, viewer));
         Self {
             provider: notice.provider.to_string(),
             event_id: notice.event_id,
@@ -151,6 +160,8 @@ impl WebhookBody {
             due_at: entry.due_at,
             attempts: entry.attempts,
             reason: entry.reason,
+            by,
+            note: notice.decision.map(|decision| decision.note),
         }
     }
 }
@@ -165,7 +176,7 @@ struct WebhookPageBody {
     next_cursor: Option<String>,
 }
 
-/// What payment providers told, newest first: with `status=parked` what waits, and why.
+/// What payment providers told, and what the staff has decided about money there that no order stands for, newest first: with `status=parked` what waits, and why.
 #[utoipa::path(get, operation_id = "list_webhooks", path = "/admin/webhooks", tag = "admin",
     params(("status" = Option<InboxStatusName>, Query, description = "With this status only."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 when it is not said."),
@@ -184,7 +195,7 @@ async fn list(State(api): State<Api>, Staff(actor): Staff, mut params: Params) -
     let page = api.engine().webhooks().list(status, cursor.as_ref(), limit, &actor).await?;
     let body = WebhookPageBody {
         next_cursor: page.next.map(|cursor| cursor.to_string()),
-        items: page.items.into_iter().map(WebhookBody::of).collect(),
+        items: page.items.into_iter().map(|entry| WebhookBody::of(entry, &actor)).collect(),
     };
     Ok(answer(StatusCode::OK, &body, None, false))
 }
@@ -195,7 +206,7 @@ async fn list(State(api): State<Api>, Staff(actor): Staff, mut params: Params) -
     responses((status = 200, body = WebhookBody)), security(("bearer" = [])))]
 async fn retry(State(api): State<Api>, Staff(actor): Staff, Named(key): Named) -> Result<Response, Problem> {
     let entry = api.engine().webhooks().retry(&key, &actor).await?;
-    Ok(answer(StatusCode::OK, &WebhookBody::of(entry), None, false))
+    Ok(answer(StatusCode::OK, &WebhookBody::of(entry, &actor), None, false))
 }
 
 /// The webhook that the end of the path names: its provider and its event.

@@ -1,4 +1,4 @@
-//! Stands for the page of a bank, or of a provider, on which a customer confirms a payment.
+//! Stands for the page of a bank, or of a provider, on which a customer confirms a payment; and for the simulated provider's dashboard.
 //!
 //! | route | what it is |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | `GET /simulated/pay/{id}` | development: the same as a page with two buttons |
 //! | `GET /simulated/pay` | development: the payments that wait for their customers |
 //! | `GET /simulated/back` | development: where a provider sends customers back to, unless the settings name a page |
+//! | `POST /simulated/payments/{id}/refund` | development: somebody gives money back in the simulated provider's dashboard, of which we are not told |
 //! | `GET /simulated/books/{provider}` | development: what the simulated provider or a stand-in has in its books |
 
 use std::sync::Arc;
@@ -50,6 +51,12 @@ struct Completion {
     approve: bool,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundByHand {
+    amount: Money,
+}
+
 fn yes() -> bool {
     true
 }
@@ -66,6 +73,7 @@ impl Desk {
         let router = match mode {
             Mode::Development => Router::new()
                 .route("/simulated/payments/{id}/complete", completion.get(to_page))
+                .route("/simulated/payments/{id}/refund", post(refund_by_hand))
                 .route("/simulated/pay", get(list))
                 .route("/simulated/pay/{id}", get(show).post(press))
                 .route("/simulated/back", get(back))
@@ -143,6 +151,27 @@ async fn complete(State(desk): State<Desk>, Path(id): Path<String>, body: Bytes)
             problem::answer(StatusCode::CONFLICT, "not_awaiting_customer", detail)
         }
         Err(problem) => problem,
+    }
+}
+
+/// What is done in a dashboard is the provider's own doing: the engine hears of it when it reads the books.
+async fn refund_by_hand(State(desk): State<Desk>, Path(id): Path<String>, body: Bytes) -> Response {
+    let Ok(RefundByHand { amount }) = serde_json::from_slice(&body) else {
+        let detail =
+            "The body must be JSON like {\"amount\": {\"amount\": \"3.00\", \"currency\": \"EUR\"}}.";
+        return problem::answer(StatusCode::BAD_REQUEST, "malformed_body", detail);
+    };
+    let refunded = match (read(&id), &desk.simulated) {
+        (Ok(id), Some(simulated)) => simulated.refund_by_hand(id, amount).await,
+        (Err(_), _) | (_, None) => return problem::of(Error::NotFound { what: "payment" }),
+    };
+    match refunded {
+        Ok(Some(reference)) => Json(json!({ "payment_id": id, "reference": reference })).into_response(),
+        Ok(None) => {
+            let detail = "The simulated provider has not so much of this payment to give back.";
+            problem::answer(StatusCode::CONFLICT, "nothing_to_refund", detail)
+        }
+        Err(error) => problem::of(error.into()),
     }
 }
 

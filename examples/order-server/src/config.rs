@@ -89,6 +89,8 @@ pub struct Config {
     pub slow: Duration,
     /// The pause between two background passes.
     pub pass_pause: Duration,
+    /// How young a payment is left alone by reconciliations.
+    pub reconciliation_guard_seconds: u32,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// How long requests may go on when the server is told to stop.
@@ -137,6 +139,7 @@ impl Config {
             demo_stock: source.number("DEMO_STOCK", 1_000, 0..=1_000_000),
             slow: millis(source.number("SIMULATED_SLOW_MILLISECONDS", 2_000, 0..=60_000)),
             pass_pause: seconds(source.number("PASS_SECONDS", 5, 1..=3_600)),
+            reconciliation_guard_seconds: source.number("RECONCILIATION_GUARD_SECONDS", 300, 0..=86_400),
             request_timeout: seconds(source.number("REQUEST_TIMEOUT_SECONDS", 30, 1..=600)),
             shutdown: seconds(source.number("SHUTDOWN_SECONDS", 10, 0..=300)),
             cors_origins: cors_origins(&mut source),

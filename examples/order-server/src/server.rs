@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method};
@@ -11,7 +10,7 @@ use order_core::error::BoxError;
 use order_core::id::{InvalidId, LocationId, ProviderId};
 use order_core::order::OrderPolicy;
 use order_core::service::EngineBuilder;
-use order_core::time::{Clock, SystemClock};
+use order_core::time::{Clock, Duration, SystemClock};
 use order_core::{Engine, Invalid};
 use order_http::{Api, JwtAuthenticator, ServiceKeys};
 use secrecy::ExposeSecret as _;
@@ -90,7 +89,7 @@ pub struct Server {
     background: Background,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
-    patience: Duration,
+    patience: std::time::Duration,
 }
 
 impl Server {
@@ -107,7 +106,7 @@ impl Server {
         let catalogue = DemoCatalogue::new(config.currency)?;
         let location = LocationId::new("main")?;
         let mut policy = OrderPolicy::default();
-        policy.hold = order_core::time::Duration::minutes(config.hold_minutes.into());
+        policy.hold = Duration::minutes(config.hold_minutes.into());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let builder = Engine::builder(store)
             .catalogue(Arc::new(catalogue.port()))
@@ -115,13 +114,15 @@ impl Server {
             .clock(clock.clone())
             .pricing(config.pricing.clone())
             .order_policy(policy)
-            .location(location.clone());
+            .location(location.clone())
+            .reconciliation_guard(Duration::seconds(config.reconciliation_guard_seconds.into()));
         let stand_ins = start_stand_ins(config, &clock).await?;
         let (builder, rights) = with_providers(builder, config, &stand_ins, address, &clock)?;
         let provider = simulated(config).await?;
         let builder = match &provider {
             Some(provider) => {
-                builder.payment_gateway(ProviderId::new(SIMULATED)?, Arc::new(provider.clone()))
+                let (id, provider) = (ProviderId::new(SIMULATED)?, Arc::new(provider.clone()));
+                builder.payment_gateway(id.clone(), provider.clone()).provider_books(id, provider)
             }
             None => builder,
         };

@@ -172,6 +172,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("SIMULATED_SLOW_MILLISECONDS", "2000", "how long the token sim_slow takes: 0 to 60000"),
     setting("PASS_SECONDS", "5", "the pause between two background passes: 1 to 3600"),
     setting(
+        "RECONCILIATION_GUARD_SECONDS",
+        "300",
+        "how young a payment is left alone when a provider's books are compared with ours: 0 to 86400",
+    ),
+    setting(
         "REQUEST_TIMEOUT_SECONDS",
         "30",
         "how long a request may take before it is answered with 503: 1 to 600",

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
-use order_core::id::PaymentId;
+use order_core::gateway::{
+    BooksPage, BooksWindow, GatewayError, Instruction, PaymentGateway, PaymentRef, ProviderBooks,
+};
+use order_core::id::{PaymentId, ProviderReference};
 use order_core::memory::{SimulatedAccount, SimulatedGateway};
-use order_core::payment::Answer;
+use order_core::money::Money;
+use order_core::payment::{Answer, PaymentReport};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
@@ -53,12 +56,14 @@ enum Told {
     Execute { instruction: Box<Instruction> },
     Ask { instruction: Box<Instruction> },
     Complete { payment_id: PaymentId, approve: bool },
+    RefundByHand { payment_id: PaymentId, amount: Money },
 }
 
 /// What the provider says.
 enum Said {
     Answer(Result<Answer, GatewayError>),
     Completed(bool),
+    Refunded(Option<ProviderReference>),
 }
 
 impl SimulatedProvider {
@@ -97,7 +102,22 @@ impl SimulatedProvider {
     pub async fn complete(&self, payment_id: PaymentId, approve: bool) -> Result<bool, GatewayError> {
         match self.tell(Told::Complete { payment_id, approve }).await? {
             Said::Completed(completed) => Ok(completed),
-            Said::Answer(_) => Ok(false),
+            Said::Answer(_) | Said::Refunded(_) => Ok(false),
+        }
+    }
+
+    /// Somebody gives money back in the provider's dashboard. Gives what the refund is called, if there is so much to give back.
+    ///
+    /// # Errors
+    /// When it can't be written down: nothing was done.
+    pub async fn refund_by_hand(
+        &self,
+        payment_id: PaymentId,
+        amount: Money,
+    ) -> Result<Option<ProviderReference>, GatewayError> {
+        match self.tell(Told::RefundByHand { payment_id, amount }).await? {
+            Said::Refunded(refund) => Ok(refund),
+            Said::Answer(_) | Said::Completed(_) => Ok(None),
         }
     }
 
@@ -114,10 +134,19 @@ impl SimulatedProvider {
         done.await.unwrap_or_else(|_| Err(GatewayError::unknown(SERVICE)))
     }
 
+    /// Takes in what other servers have written down since.
+    async fn catch_up(&self) -> Result<(), GatewayError> {
+        let mut journal = self.desk.journal.lock().await;
+        match journal.as_mut() {
+            Some(journal) => journal.catch_up(&self.desk.gateway).await.map_err(not_sent),
+            None => Ok(()),
+        }
+    }
+
     async fn answer(&self, told: Told) -> Result<Answer, GatewayError> {
         match self.tell(told).await? {
             Said::Answer(answer) => answer,
-            Said::Completed(_) => Err(GatewayError::unknown(SERVICE)),
+            Said::Completed(_) | Said::Refunded(_) => Err(GatewayError::unknown(SERVICE)),
         }
     }
 }
@@ -145,6 +174,20 @@ impl PaymentGateway for SimulatedProvider {
     }
 }
 
+/// The books are those of the file: what other servers of this provider were told is in them.
+#[async_trait]
+impl ProviderBooks for SimulatedProvider {
+    async fn report(&self, payment: &PaymentRef) -> Result<Option<PaymentReport>, GatewayError> {
+        self.catch_up().await?;
+        self.desk.gateway.report(payment).await
+    }
+
+    async fn list(&self, window: &BooksWindow, cursor: Option<&str>) -> Result<BooksPage, GatewayError> {
+        self.catch_up().await?;
+        self.desk.gateway.list(window, cursor).await
+    }
+}
+
 fn is_slow(instruction: &Instruction) -> bool {
     instruction.token.as_ref().is_some_and(|token| token.reveal() == SLOW)
 }
@@ -153,7 +196,7 @@ impl Told {
     /// Whether it may change anything: questions do only while a slow call is undecided.
     fn matters(&self) -> bool {
         match self {
-            Self::Execute { .. } | Self::Complete { .. } => true,
+            Self::Execute { .. } | Self::Complete { .. } | Self::RefundByHand { .. } => true,
             Self::Ask { instruction } => is_slow(instruction),
         }
     }
@@ -164,6 +207,9 @@ impl Told {
             Self::Ask { instruction } => Said::Answer(gateway.ask(instruction).await),
             Self::Complete { payment_id, approve } => {
                 Said::Completed(gateway.complete(*payment_id, *approve))
+            }
+            Self::RefundByHand { payment_id, amount } => {
+                Said::Refunded(gateway.refund_by_hand(*payment_id, *amount))
             }
         }
     }
@@ -179,19 +225,24 @@ impl Journal {
         let schema = "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, told TEXT NOT NULL) STRICT";
         sqlx::query(schema).execute(&mut connection).await?;
         let mut journal = Self { connection, last: 0 };
-        catch_up(&mut journal.connection, &mut journal.last, gateway).await?;
+        journal.catch_up(gateway).await?;
         Ok(journal)
+    }
+
+    /// Takes in what other servers have written down since.
+    async fn catch_up(&mut self, gateway: &SimulatedGateway) -> Result<(), sqlx::Error> {
+        read_on(&mut self.connection, &mut self.last, gateway).await
     }
 
     /// Takes in what other servers have written down since, and writes down what is told now, if it matters. Nobody else can
     /// write in between.
     async fn keep_up(&mut self, gateway: &SimulatedGateway, told: &Told) -> Result<(), sqlx::Error> {
         if !told.matters() {
-            return catch_up(&mut self.connection, &mut self.last, gateway).await;
+            return self.catch_up(gateway).await;
         }
         let text = serde_json::to_string(told).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        catch_up(&mut transaction, &mut self.last, gateway).await?;
+        read_on(&mut transaction, &mut self.last, gateway).await?;
         let insert = sqlx::query("INSERT INTO journal (told) VALUES (?)").bind(text);
         let id = insert.execute(&mut *transaction).await?.last_insert_rowid();
         transaction.commit().await?;
@@ -201,7 +252,7 @@ impl Journal {
 }
 
 /// Tells the gateway what was written down behind `last`.
-async fn catch_up(
+async fn read_on(
     connection: &mut SqliteConnection,
     last: &mut i64,
     gateway: &SimulatedGateway,

@@ -25,6 +25,8 @@ fn nothing_has_to_be_said_in_development() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.prefix, "/api/v1");
     assert_eq!(config.database.to_string(), "sqlite:data/orders.db");
+    let guard = order_core::service::Reconciliation::GUARD;
+    assert_eq!(i64::from(config.reconciliation_guard_seconds), guard.num_seconds());
     assert_eq!(config.simulated_books.unwrap().to_str(), Some("data/simulated-provider.db"));
 }
 
@@ -95,6 +97,7 @@ const WRONG: &[(&str, &str)] = &[
     ("ALLOW_SIMULATED_PAYMENTS", "yes"),
     ("SIMULATED_SLOW_MILLISECONDS", "60001"),
     ("PASS_SECONDS", "0"),
+    ("RECONCILIATION_GUARD_SECONDS", "86401"),
     ("REQUEST_TIMEOUT_SECONDS", "0"),
     ("SHUTDOWN_SECONDS", "301"),
     ("CORS_ORIGINS", "*"),

@@ -4,6 +4,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use order_core::time::{Clock as _, Duration, SystemClock, Timestamp};
+use order_server::token::{Bearer, Signer};
 use order_server::{Config, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -226,4 +228,108 @@ async fn pricing_and_the_prefix_are_configured() {
     assert_eq!(answer.headers().get("access-control-allow-origin").unwrap(), "https://shop.example");
     assert!(answer.headers().contains_key("x-request-id"));
     server.stop().await;
+}
+
+/// The staff of a server whose reconciliations leave nothing alone, and which repairs nothing by itself after its start.
+struct Staff(Client);
+
+impl Staff {
+    const SETTINGS: [(&str, &str); 2] = [("RECONCILIATION_GUARD_SECONDS", "0"), ("PASS_SECONDS", "3600")];
+
+    fn of(server: &Server, config: &Config) -> Self {
+        let bearer = Bearer { id: "boss", roles: &["admin"], seller_id: None };
+        let token = Signer::new(config).sign(bearer, SystemClock.now(), Duration::hours(1)).unwrap();
+        Self(Client { token: Some(token), ..Client::of(server) })
+    }
+
+    /// What differs in the books of the simulated provider: the kinds, and how many payments were compared.
+    async fn compare(&self) -> (Vec<Value>, i64) {
+        // Times are whole milliseconds, and the present one does not belong to the window.
+        let begun = SystemClock.now();
+        while SystemClock.now() == begun {
+            tokio::task::yield_now().await;
+        }
+        let path = "/api/v1/admin/reconciliation?provider=simulated&limit=100&from=";
+        let since = (begun - Duration::hours(1)).format("%Y-%m-%dT%H:%M:%SZ");
+        let (mut kinds, mut compared, mut cursor) = (Vec::new(), 0, String::new());
+        loop {
+            let (status, page) = self.0.get(&format!("{path}{since}{cursor}")).await;
+            assert_eq!((status, &page["failed"]), (200, &json!([])), "{page}");
+            kinds.extend(page["items"].as_array().unwrap().iter().map(|item| item["kind"].clone()));
+            compared += page["compared"].as_i64().unwrap();
+            let Some(next) = page["next_cursor"].as_str() else { return (kinds, compared) };
+            cursor = format!("&cursor={next}");
+        }
+    }
+
+    /// Repairs what the provider lists, and gives the kinds of what was repaired.
+    async fn repair(&self) -> Vec<Value> {
+        let since: Timestamp = SystemClock.now() - Duration::hours(1);
+        let body = json!({ "provider": "simulated", "from": since, "limit": 100 });
+        let (status, page) = self.0.post("/api/v1/admin/reconciliation/repair", body).await;
+        assert_eq!((status, &page["items"]), (200, &json!([])), "{page}");
+        page["repaired"].as_array().unwrap().iter().map(|item| item["kind"].clone()).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_happens_at_the_simulated_provider_without_us_is_told_and_repaired() {
+    let config = config("memory:", &Staff::SETTINGS);
+    let server = Server::start(&config).await.unwrap();
+    let (mut client, staff) = (Client::of(&server), Staff::of(&server, &config));
+    client.register("ann@example.org").await;
+    let paid = client.order("sim_approve").await;
+    let lost = client.order("sim_timeout_after").await;
+    assert_eq!((&paid["status"], &lost["status"]), (&json!("paid"), &json!("pending")));
+    assert_eq!(staff.compare().await, (vec![json!("outcome_differs")], 2));
+    let path = format!("/simulated/payments/{}/refund", paid["payment"]["id"].as_str().unwrap());
+    let euros = |amount: &str| json!({ "amount": { "amount": amount, "currency": "EUR" } });
+    let (status, refund) = client.post(&path, euros("4.60")).await;
+    assert_eq!((status, &refund["payment_id"]), (200, &paid["payment"]["id"]), "{refund}");
+    let mut told = staff.compare().await;
+    told.0.sort_by_key(Value::to_string);
+    assert_eq!(told, (vec![json!("outcome_differs"), json!("refunded_more")], 2));
+    let mut repaired = staff.repair().await;
+    repaired.sort_by_key(Value::to_string);
+    assert_eq!(repaired, told.0);
+    for (order, expected) in [(&paid, "partially_refunded"), (&lost, "paid")] {
+        let (_, found) = client.get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await;
+        assert_eq!(found["payment_status"], expected, "{found}");
+    }
+    assert_eq!(staff.compare().await, (vec![], 2));
+    assert_eq!(staff.repair().await, Vec::<Value>::new());
+    for (path, body, expected) in [
+        (path.as_str(), euros("20.01"), 409),
+        (path.as_str(), euros("0.00"), 409),
+        (path.as_str(), json!({ "amount": "1.00" }), 400),
+        ("/simulated/payments/nothing/refund", euros("1.00"), 404),
+        ("/simulated/payments/00000000-0000-7000-8000-000000000000/refund", euros("1.00"), 409),
+    ] {
+        assert_eq!(client.post(path, body).await.0, expected, "{path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn older_payments_are_in_the_books_of_a_server_that_was_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("orders.db").display());
+    let config = config(&url, &Staff::SETTINGS);
+    let server = Server::start(&config).await.unwrap();
+    let mut client = Client::of(&server);
+    client.register("ann@example.org").await;
+    for token in ["sim_approve", "sim_slow", "sim_decline"] {
+        client.order(token).await;
+    }
+    assert_eq!(Staff::of(&server, &config).compare().await, (vec![], 3));
+    server.stop().await;
+    // Two servers of one provider: what one of them is told, the other one has in its books.
+    let (server, other) = (Server::start(&config).await.unwrap(), Server::start(&config).await.unwrap());
+    assert_eq!(Staff::of(&server, &config).compare().await, (vec![], 3));
+    let client = Client { token: client.token, ..Client::of(&server) };
+    client.order("sim_approve").await;
+    assert_eq!(Staff::of(&other, &config).compare().await, (vec![], 4));
+    for server in [server, other] {
+        server.stop().await;
+    }
 }

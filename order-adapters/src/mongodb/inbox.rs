@@ -69,6 +69,10 @@ impl InboxRepository for MongoStore {
                     .extend(doc! { "status": InboxStatus::Attended.name(), "order_id": order.to_string() });
                 gone.insert("reason", 1);
             }
+            Settlement::Done(what) => {
+                settled.extend(doc! { "status": InboxStatus::Attended.name(), "reason": what });
+                gone.insert("order_id", 1);
+            }
             Settlement::Ignored(reason) => {
                 settled.extend(doc! { "status": InboxStatus::Ignored.name(), "reason": reason });
                 gone.insert("order_id", 1);

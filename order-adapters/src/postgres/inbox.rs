@@ -85,6 +85,7 @@ impl InboxRepository for PostgresStore {
     ) -> Result<(), StoreError> {
         let (status, reason, order) = match settlement {
             Settlement::Attended(order) => (InboxStatus::Attended, None, Some(order.uuid())),
+            Settlement::Done(what) => (InboxStatus::Attended, Some(what.as_str()), None),
             Settlement::Ignored(reason) => (InboxStatus::Ignored, Some(reason.as_str()), None),
         };
         let query = sqlx::query(self.sql(

@@ -90,6 +90,11 @@ impl InboxRepository for SqliteStore {
                 settle.bind(None::<String>)?;
                 settle.bind(blob(order.uuid()))?;
             }
+            Settlement::Done(what) => {
+                settle.bind(InboxStatus::Attended.name())?;
+                settle.bind(what.clone())?;
+                settle.bind(None::<Vec<u8>>)?;
+            }
             Settlement::Ignored(reason) => {
                 settle.bind(InboxStatus::Ignored.name())?;
                 settle.bind(reason.clone())?;

@@ -15,6 +15,7 @@ mod enumeration;
 #[path = "../judge/mod.rs"]
 mod judge;
 mod money;
+mod orphans;
 #[path = "../provider/mod.rs"]
 mod provider;
 mod specs;

@@ -4,6 +4,7 @@ pub(crate) mod desk;
 pub(crate) mod disputes;
 pub(crate) mod enumeration;
 pub(crate) mod harness;
+pub(crate) mod orphans;
 pub(crate) mod shop;
 pub(crate) mod traps;
 

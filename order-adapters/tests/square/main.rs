@@ -16,6 +16,7 @@ mod disputes;
 mod enumeration;
 #[path = "../judge/mod.rs"]
 mod judge;
+mod orphans;
 #[path = "../provider/mod.rs"]
 mod provider;
 mod specs;

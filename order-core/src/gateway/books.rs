@@ -60,6 +60,18 @@ impl PaymentRef {
             created_at: payment.created_at,
         }
     }
+
+    /// A payment of which we have no order, by the provider's own name for it.
+    pub(crate) fn orphan(payment_id: PaymentId, reference: ProviderReference, currency: Currency) -> Self {
+        Self {
+            payment_id,
+            order_id: OrderId::from_uuid(uuid::Uuid::nil()),
+            first_key: None,
+            reference: Some(reference),
+            currency,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
 }
 
 /// Which part of the books to read.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BoxError;
 use crate::id::{OperationId, OrderId, PaymentId, ProviderId, ProviderReference};
+use crate::inbox::Decision;
 use crate::money::Money;
 use crate::time::Timestamp;
 
@@ -35,6 +36,9 @@ pub struct Notice {
     pub amount: Option<Money>,
     /// When it happened, by the provider's clock.
     pub created_at: Timestamp,
+    /// What the staff has decided, where the notice is no provider's: it is about money that no order stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 /// What a notice is about.
@@ -48,6 +52,8 @@ pub enum NoticeKind {
     Refund,
     /// The customer disputes a charge, or such a dispute has ended.
     Dispute,
+    /// Money at the provider that no order stands for is to go back: the staff's decision, and no provider's word.
+    Orphan,
     /// Something that this library does not know. It is kept, and changes nothing.
     Unknown,
 }
@@ -72,6 +78,7 @@ impl Notice {
             reference: None,
             amount: None,
             created_at,
+            decision: None,
         }
     }
 }
@@ -106,7 +113,8 @@ impl fmt::Debug for Delivery<'_> {
 /// Tells whether a webhook is a provider's, and what it says.
 #[async_trait]
 pub trait NoticeReader: fmt::Debug + Send + Sync {
-    /// Checks who has sent it, and reads it. Types of events that are not known become [`NoticeKind::Unknown`], no error.
+    /// Checks who has sent it, and reads it. Types of events that are not known become [`NoticeKind::Unknown`], no error. No provider
+    /// makes a [`NoticeKind::Orphan`].
     ///
     /// # Errors
     /// [`Rejected`].

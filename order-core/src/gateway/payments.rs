@@ -3,6 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::gateway::GatewayError;
 use crate::id::{CustomerId, OperationId, OrderId, OrderNumber, PaymentId, ProviderReference};
 use crate::money::Money;
@@ -50,7 +51,8 @@ pub struct Instruction {
     pub kind: OperationKind,
     /// How much money it is about.
     pub amount: Money,
-    /// The key of the charge or authorisation that a later operation belongs to.
+    /// The key of the charge or authorisation that a later operation belongs to. Of money that no order stands for it is not known, and
+    /// the [reference](Self::reference) is.
     pub first_key: OperationId,
     /// What the provider called the charge or authorisation, when it has said so.
     pub reference: Option<ProviderReference>,
@@ -84,5 +86,30 @@ impl Instruction {
             order_number: order.number.clone(),
             customer_id: order.customer_id.clone(),
         }
+    }
+
+    /// The instruction to give back, or to give up, money that no order stands for. The provider finds it by its own name for it; what
+    /// only an order could tell is not told.
+    pub(crate) fn about_orphan(
+        payment_id: PaymentId,
+        reference: ProviderReference,
+        key: OperationId,
+        kind: OperationKind,
+        amount: Money,
+    ) -> Result<Self> {
+        let unknown = |_| Error::Internal("a name for what is not known");
+        Ok(Self {
+            key,
+            kind,
+            amount,
+            first_key: key,
+            reference: Some(reference),
+            method: PaymentMethod::Card,
+            token: None,
+            payment_id,
+            order_id: OrderId::from_uuid(uuid::Uuid::nil()),
+            order_number: OrderNumber::new("unknown").map_err(unknown)?,
+            customer_id: CustomerId::new("unknown").map_err(unknown)?,
+        })
     }
 }

@@ -14,16 +14,16 @@ status_table! {
             Received = "received",
             /// It could not be attended to yet, and is tried again.
             Parked = "parked",
-            /// The provider was asked, and its answer was taken in.
+            /// What it called for is done: the provider was asked, and its answer was taken in.
             Attended = "attended",
-            /// It is about nothing that concerns us.
+            /// Nothing comes of it: it is about nothing that concerns us, or the provider has refused.
             Ignored = "ignored",
         }
         /// What happens to a notice.
         pub enum InboxMove {
-            /// The provider was asked, and its answer was taken in.
+            /// What it called for was done.
             Attend = "attend",
-            /// It turned out to be about nothing that concerns us.
+            /// It turned out that nothing can come of it.
             Ignore = "ignore",
             /// It can't be attended to now.
             Park = "park",
@@ -72,11 +72,13 @@ impl fmt::Display for NoticeKey {
 
 /// How somebody is done with a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a store must handle both")]
+#[expect(clippy::exhaustive_enums, reason = "a store must handle each")]
 pub enum Settlement {
     /// The provider was asked about a payment of this order, and its answer was taken in.
     Attended(OrderId),
-    /// It is about nothing that concerns us, and why.
+    /// What it called for was done, without any order of ours; and what that was.
+    Done(String),
+    /// Nothing comes of it, and why.
     Ignored(String),
 }
 
@@ -96,7 +98,7 @@ pub struct InboxEntry {
     pub due_at: Option<Timestamp>,
     /// How often it could not be attended to.
     pub attempts: u32,
-    /// Why it is parked, or ignored. For the staff.
+    /// Why it is parked, or ignored; or what was done where no order is concerned. For the staff.
     pub reason: Option<String>,
     /// The order it was about.
     pub order_id: Option<OrderId>,
@@ -148,6 +150,7 @@ impl InboxEntry {
     pub fn settled(&self, settlement: &Settlement, now: Timestamp) -> Option<Self> {
         let (by, order_id, reason) = match settlement {
             Settlement::Attended(order) => (InboxMove::Attend, Some(*order), None),
+            Settlement::Done(what) => (InboxMove::Attend, None, Some(what.clone())),
             Settlement::Ignored(reason) => (InboxMove::Ignore, None, Some(reason.clone())),
         };
         let status = INBOX_TABLE.next(self.status, by)?;

@@ -135,6 +135,12 @@ pub(super) fn reference(first_key: OperationId) -> Option<ProviderReference> {
     ProviderReference::new(format!("sim_{}", first_key.uuid().simple())).ok()
 }
 
+/// The charge or authorisation that an object was made by, if the name is one of this provider's payments.
+pub(super) fn first_key(reference: &ProviderReference) -> Option<OperationId> {
+    let digits = reference.as_str().strip_prefix("sim_")?;
+    uuid::Uuid::try_parse(digits).ok().map(OperationId::from_uuid)
+}
+
 impl Provider {
     /// What the books say about a charge or authorisation.
     fn report(&self, key: OperationId) -> Option<PaymentReport> {

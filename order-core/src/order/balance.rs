@@ -31,20 +31,32 @@ pub enum OrderPaymentStatus {
 
 impl Order {
     /// What the customer owes in all: the total, less what was cancelled and what was granted back. Nothing, once the order is
-    /// cancelled.
+    /// cancelled or refunded.
     ///
-    /// A refund that was made by hand at the provider counts towards what has to go back; what it gives beyond that, it grants.
+    /// A refund that was made by hand at the provider counts towards what has to go back; what it gives beyond that, it grants. Of a
+    /// refunded order a refund by hand may come back later. Whether the customer is given that once more is for a person: until then it
+    /// is kept.
     ///
     /// # Errors
     /// [`MoneyError`] when what is stored mixes currencies or overflows.
     pub fn payable(&self) -> Result<Money, MoneyError> {
-        let nothing = Money::zero(self.currency);
-        if self.status == OrderStatus::Cancelled {
-            return Ok(nothing);
+        match self.status {
+            OrderStatus::Cancelled => Ok(Money::zero(self.currency)),
+            OrderStatus::Refunded => self.agreed()?.min(self.refunds_by_hand(OperationStatus::Reversed)?),
+            OrderStatus::Pending
+            | OrderStatus::Confirmed
+            | OrderStatus::Paid
+            | OrderStatus::Processing
+            | OrderStatus::Shipped
+            | OrderStatus::Delivered => self.agreed(),
         }
+    }
+
+    /// What the customer owes of an order that goes on.
+    fn agreed(&self) -> Result<Money, MoneyError> {
         let cancelled = Money::sum(self.currency, self.lines.iter().map(|line| line.cancelled_amount))?;
         let agreed = or_nothing(self.totals.total.minus(cancelled)?.minus(self.granted)?);
-        let by_hand = self.refunded_by_hand()?;
+        let by_hand = self.refunds_by_hand(OperationStatus::Succeeded)?;
         if by_hand.is_zero() {
             return Ok(agreed);
         }
@@ -53,11 +65,11 @@ impl Order {
         Ok(or_nothing(agreed.minus(or_nothing(by_hand.minus(uncovered)?))?))
     }
 
-    /// What was given back at the provider, without us.
-    fn refunded_by_hand(&self) -> Result<Money, MoneyError> {
+    /// What was given back at the provider, without us: what has stayed there, or what has come back.
+    fn refunds_by_hand(&self, status: OperationStatus) -> Result<Money, MoneyError> {
         let is_foreign = |operation: &&Operation| {
             operation.kind == OperationKind::Refund
-                && operation.status == OperationStatus::Succeeded
+                && operation.status == status
                 && !operation.origin.is_engine()
         };
         let operations = self.payments.iter().flat_map(|payment| &payment.operations);

@@ -104,8 +104,10 @@ pub enum Remedy {
     /// The order has a finding, once the books were taken in: somebody looks into it, and resolves it
     /// ([`Payments::resolve`](crate::service::Payments::resolve)).
     ResolveFinding,
-    /// The money goes back where it came from, in the provider's dashboard. The engine has no order it could do that for, and keeps
-    /// no money of which it has no record.
+    /// There is no order that the money could be for: the staff has it given back
+    /// ([`Reconciliation::return_orphan`](crate::service::Reconciliation::return_orphan)), or restores the order.
+    ReturnOrphan,
+    /// The money goes back where it came from, in the provider's dashboard: the payment has a record of ours, and this is not it.
     ReturnAtProvider,
     /// What is set aside is given up ([`Payments::void`](crate::service::Payments::void)), or in the provider's dashboard where we
     /// believe that it is given up already.
@@ -158,7 +160,8 @@ impl Difference {
             return Remedy::TakeIn;
         }
         match self.kind {
-            DifferenceKind::OrderMissing | DifferenceKind::SecondObject => Remedy::ReturnAtProvider,
+            DifferenceKind::OrderMissing => Remedy::ReturnOrphan,
+            DifferenceKind::SecondObject => Remedy::ReturnAtProvider,
             DifferenceKind::NotReleased => Remedy::Void,
             DifferenceKind::CurrencyDiffers
             | DifferenceKind::AmountDiffers

@@ -23,4 +23,5 @@ mod stray;
 
 pub use compare::compare;
 pub use difference::{Difference, DifferenceKind, Remedy, Repair};
+pub(crate) use stray::at_stake;
 pub use stray::{second_object, without_payment};

@@ -12,7 +12,7 @@ use crate::service::reconciliation::Seen;
 use crate::service::setbacks::Setbacks;
 use crate::service::{Carts, Inventory, Orders, Passes, Payments, Reconciliation, Request, Webhooks};
 use crate::store::{CommitOutcome, Refusal, Store, WriteSet};
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::{Clock, Duration, SystemClock, Timestamp};
 
 /// How often a commit whose outcome is unknown is sent again, and a decision that lost a race is made anew. Two callers that take
 /// turns settle in two; more than this many in a row means that something is wrong.
@@ -39,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) numbers: Arc<dyn NumberStrategy>,
     pub(crate) hooks: Vec<Arc<dyn Hook>>,
     pub(crate) location: LocationId,
+    pub(crate) guard: Duration,
     pub(crate) setbacks: Setbacks,
     pub(crate) seen: Seen,
 }
@@ -60,6 +61,7 @@ impl Engine {
             numbers: Arc::new(RandomNumbers),
             hooks: Vec::new(),
             location: None,
+            guard: Reconciliation::GUARD,
         }
     }
 
@@ -130,6 +132,7 @@ pub struct EngineBuilder {
     numbers: Arc<dyn NumberStrategy>,
     hooks: Vec<Arc<dyn Hook>>,
     location: Option<LocationId>,
+    guard: Duration,
 }
 
 impl EngineBuilder {
@@ -219,10 +222,18 @@ impl EngineBuilder {
         self
     }
 
+    /// How young a payment is left alone by reconciliations. By default [`Reconciliation::GUARD`]. With less they tell of checkouts that
+    /// are still under way; what they repair is right all the same.
+    #[must_use]
+    pub fn reconciliation_guard(mut self, guard: Duration) -> Self {
+        self.guard = guard;
+        self
+    }
+
     /// The engine.
     ///
     /// # Errors
-    /// [`Invalid`], naming what is missing.
+    /// [`Invalid`], naming what is missing or wrong.
     pub fn build(self) -> Result<Engine, Invalid> {
         let missing = || Invalid::field("/catalogue", "required", "an engine needs a catalogue");
         let main =
@@ -231,6 +242,9 @@ impl EngineBuilder {
         if let Some(provider) = self.readers.keys().find(|id| !is_known(id)) {
             let problem = format!("webhooks of {provider} are read, but it has neither a gateway nor books");
             return Err(Invalid::field("/notice_reader", "required", problem));
+        }
+        if self.guard < Duration::zero() {
+            return Err(Invalid::field("/reconciliation_guard", "out_of_range", "must not be negative"));
         }
         let parts = Parts {
             store: self.store,
@@ -246,6 +260,7 @@ impl EngineBuilder {
             numbers: self.numbers,
             hooks: self.hooks,
             location: self.location.map_or_else(main, Ok)?,
+            guard: self.guard,
             setbacks: Setbacks::default(),
             seen: Seen::default(),
         };

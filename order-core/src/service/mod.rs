@@ -30,7 +30,8 @@ pub use passes::{PassReport, Passes};
 pub use payments::{Payments, RefundTarget};
 pub use place::{OrderItem, PlaceOrder};
 pub use reconciliation::{
-    FailedComparison, ReconcileBooks, Reconciliation, ReconciliationCursor, ReconciliationPage,
+    FailedComparison, OrphanReturn, OrphanStatus, ReconcileBooks, Reconciliation, ReconciliationCursor,
+    ReconciliationPage, ReturnOrphan,
 };
 pub use request::{Done, Idempotency, Request};
 pub use setbacks::Setback;

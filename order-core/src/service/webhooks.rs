@@ -49,7 +49,9 @@ impl Webhooks<'_> {
             return Err(Rejected::TooLarge.into());
         }
         let mut notice = reader.read(delivery).await?;
-        if !fits(&notice.event_id, InboxEntry::MAX_EVENT_ID)
+        if notice.kind == NoticeKind::Orphan
+            || notice.decision.is_some()
+            || !fits(&notice.event_id, InboxEntry::MAX_EVENT_ID)
             || !fits(&notice.event_type, InboxEntry::MAX_EVENT_TYPE)
         {
             return Err(Rejected::Unreadable.into());
@@ -111,7 +113,7 @@ fn fits(text: &str, max_bytes: usize) -> bool {
 }
 
 /// What comes of a look at a notice.
-enum Look {
+pub(super) enum Look {
     Done(Settlement),
     Later(String),
 }
@@ -129,7 +131,7 @@ impl Parts {
             Look::Done(settlement) => {
                 self.store.settle_notice(&key, &settlement, now).await?;
                 Ok(match settlement {
-                    Settlement::Attended(_) => InboxStatus::Attended,
+                    Settlement::Attended(_) | Settlement::Done(_) => InboxStatus::Attended,
                     Settlement::Ignored(_) => InboxStatus::Ignored,
                 })
             }
@@ -143,6 +145,9 @@ impl Parts {
 
     async fn look_at(&self, entry: &InboxEntry) -> Result<Look> {
         let notice = &entry.notice;
+        if notice.decision.is_some() {
+            return Box::pin(self.carry_out(entry)).await;
+        }
         if notice.kind == NoticeKind::Unknown {
             return Ok(Look::Done(Settlement::Ignored("a type of events that is not known".to_owned())));
         }
@@ -230,7 +235,7 @@ fn meant(order: &Order, notice: &Notice) -> Vec<PaymentId> {
 }
 
 /// A reason that every store can keep.
-fn readable(reason: &str) -> String {
+pub(super) fn readable(reason: &str) -> String {
     let mut text: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.truncate(text.floor_char_boundary(InboxEntry::MAX_REASON));
     text

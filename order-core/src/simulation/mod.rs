@@ -5,7 +5,8 @@
 //! processes die between any two steps. The same seed gives the same [trace](Report::trace).
 //!
 //! Hosts may use the parts for tests of their own; [`run`] is the engine's: customers, sellers, sweepers and a provider that
-//! misbehaves and acts on its own (refunds by hand, disputes, expiries, refunds that fail later), and at the end, when the faults have stopped, a [check](crate::conformance::invariants::check) of everything.
+//! misbehaves, acts on its own (refunds by hand, disputes, expiries, refunds that fail later) and tells of it by webhooks
+//! that are lost, doubled, late and in no order; and at the end, when the faults have stopped, a [check](crate::conformance::invariants::check) of everything.
 
 mod chance;
 mod executor;

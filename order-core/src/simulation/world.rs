@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Retry};
 use crate::gateway::Product;
 use crate::id::{CustomerId, IdempotencyKey, LocationId, ProductId, ProviderId, SeededIds, SellerId};
 use crate::inventory::StockKey;
-use crate::memory::{MemoryCatalogue, MemoryStore, RecordingPublisher, SimulatedGateway};
+use crate::memory::{MemoryCatalogue, MemoryStore, RecordingPublisher, SimulatedDelivery, SimulatedGateway};
 use crate::money::{BasisPoints, Currency, Money};
 use crate::order::{Actor, Order};
 use crate::pricing::{FlatShipping, FlatTax, Pricing};
@@ -19,6 +19,7 @@ use crate::store::Store;
 use crate::time::{Clock as _, Duration, ManualClock};
 
 mod customer;
+mod letters;
 mod provider;
 
 /// How large a world is.
@@ -43,6 +44,8 @@ pub struct Report {
     pub checkouts: u32,
     /// How many of them became orders.
     pub orders: u32,
+    /// How many webhooks were acknowledged, repetitions included.
+    pub webhooks: u32,
     /// How often a process died.
     pub crashes: u32,
     /// A digest of everything that was done. The same seed gives the same.
@@ -66,6 +69,9 @@ pub(super) struct Shared {
     pub(super) pauses: Pauses,
     pub(super) epochs: [Cell<u32>; PROCESSES],
     pub(super) crashes: Cell<u32>,
+    pub(super) webhooks: Cell<u32>,
+    /// Webhooks that are on their way.
+    pub(super) letters: RefCell<Vec<SimulatedDelivery>>,
     pub(super) open: Cell<u32>,
     pub(super) left: Cell<u32>,
     pub(super) accepted: RefCell<Vec<(Request, crate::service::PlaceOrder, Order)>>,
@@ -133,6 +139,9 @@ pub fn run_on(settings: Settings, store: Arc<dyn Store>) -> Result<Report> {
     for _ in 0..2 {
         executor.spawn(provider::act(shared.clone()));
     }
+    for _ in 0..letters::COURIERS {
+        executor.spawn(letters::carry(shared.clone()));
+    }
     executor.spawn(crash(shared.clone()));
     executor.spawn(post(shared.clone()));
     executor.run_until(|| false);
@@ -153,6 +162,7 @@ pub fn run_on(settings: Settings, store: Arc<dyn Store>) -> Result<Report> {
         seed: settings.seed,
         checkouts: settings.checkouts,
         orders: u32::try_from(shared.accepted.borrow().len()).unwrap_or(u32::MAX),
+        webhooks: shared.webhooks.get(),
         crashes: shared.crashes.get(),
         trace: executor.trace(),
         findings: shared.findings.take(),
@@ -163,7 +173,7 @@ fn build(settings: Settings, store: Arc<dyn Store>) -> Result<Shared> {
     let clock = Arc::new(ManualClock::default());
     let chance = Arc::new(Chance::new(settings.seed));
     let pauses = Pauses::default();
-    let provider = Arc::new(SimulatedGateway::default());
+    let provider = Arc::new(SimulatedGateway::with_webhooks(letters::webhooks()?));
     let gateway =
         Arc::new(FaultyGateway::new(provider.clone(), clock.clone(), chance.clone(), pauses.clone()));
     let store = Arc::new(FaultyStore::new(store, chance.clone(), pauses.clone()));
@@ -175,11 +185,12 @@ fn build(settings: Settings, store: Arc<dyn Store>) -> Result<Shared> {
         let price = Money::from_minor(i64::try_from(number * 377 + 199).unwrap_or(199), Currency::EUR);
         catalogue.insert(Product::new(id, format!("Product {number}"), seller, price));
     }
-    let provider_id = ProviderId::new("simulated").map_err(|_| Error::Internal("a provider"))?;
+    let provider_id = provider_id()?;
     let engine = Engine::builder(store.clone())
         .catalogue(Arc::new(catalogue))
         .payment_gateway(provider_id.clone(), gateway.clone())
-        .provider_books(provider_id, gateway.clone())
+        .provider_books(provider_id.clone(), gateway.clone())
+        .notice_reader(provider_id, Arc::new(letters::webhooks()?))
         .clock(clock.clone())
         .ids(Arc::new(SeededIds::new(settings.seed)))
         .pricing(
@@ -199,6 +210,8 @@ fn build(settings: Settings, store: Arc<dyn Store>) -> Result<Shared> {
         pauses,
         epochs: Default::default(),
         crashes: Cell::new(0),
+        webhooks: Cell::new(0),
+        letters: RefCell::default(),
         open: Cell::new(settings.at_once),
         left: Cell::new(settings.checkouts),
         accepted: RefCell::default(),
@@ -238,6 +251,7 @@ async fn sweep(world: Rc<Shared>) {
         let passes = world.engine.passes();
         let work = async {
             let _ = passes.advance(20).await;
+            let _ = passes.attend(20).await;
             let _ = passes.expire_reservations(20).await;
             if world.chance.happens(100) {
                 world.publisher.fail_next(1);
@@ -277,6 +291,7 @@ async fn finish(world: &Shared, stocked: &BTreeMap<StockKey, i64>) -> Result<()>
         if calm % 8 == 0 {
             provider::read_all(world).await?;
         }
+        letters::bring_all(world).await?;
         loop {
             let report = passes.advance(100).await?;
             if report.failed > 0 {
@@ -291,6 +306,7 @@ async fn finish(world: &Shared, stocked: &BTreeMap<StockKey, i64>) -> Result<()>
         while passes.relay(&world.publisher, 1_000).await?.found > 0 {}
         calm = if on_their_way == 0 { calm + 1 } else { 0 };
     }
+    letters::check(world).await?;
     check_accepted(world).await?;
     let (books, events) = (world.provider.books(), world.publisher.events());
     let records = world.publisher.stock_records();
@@ -326,6 +342,10 @@ async fn check_accepted(world: &Shared) -> Result<()> {
     }
     *world.accepted.borrow_mut() = accepted;
     Ok(())
+}
+
+pub(super) fn provider_id() -> Result<ProviderId> {
+    ProviderId::new("simulated").map_err(|_| Error::Internal("a provider"))
 }
 
 pub(super) fn idempotency_key(number: u64) -> Result<IdempotencyKey> {

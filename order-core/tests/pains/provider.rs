@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use order_core::gateway::{GatewayError, Instruction, PaymentGateway};
 use order_core::memory::SimulatedGateway;
-use order_core::order::{FindingKind, MoneyGone, Order, OrderPolicy, OrderStatus, Resolution};
+use order_core::order::{FindingKind, MoneyGone, Order, OrderPolicy, OrderStatus, Resolution, Units};
 use order_core::payment::{
     Answer, Decline, Operation, OperationKind, OperationStatus, Origin, PaymentStatus,
 };
-use order_core::service::{CancelOrder, RefundTarget};
+use order_core::service::{CancelOrder, RefundTarget, ShipOrder};
 use order_core::time::Duration;
 
 use crate::shop::{Shop, card, customer, eur, set_aside, simulated, staff, wish};
@@ -300,4 +300,52 @@ async fn money_that_is_captured_by_hand_for_a_cancelled_order_goes_back() {
     order_core::order::observe(&mut draft, payment.id, &report, &OrderPolicy::default(), &context).unwrap();
     let after = draft.order();
     assert_eq!((after.status, after.refunding().unwrap()), (OrderStatus::Cancelled, eur(1_230)));
+}
+
+/// A provider in whose dashboard somebody captures what is set aside, a moment before it would be given up.
+#[derive(Debug)]
+struct Hasty(Arc<SimulatedGateway>);
+
+#[async_trait::async_trait]
+impl PaymentGateway for Hasty {
+    async fn execute(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        if instruction.kind == OperationKind::Void {
+            self.0.capture_by_hand(instruction.payment_id, eur(1_230));
+        }
+        self.0.execute(instruction).await
+    }
+
+    async fn ask(&self, instruction: &Instruction) -> Result<Answer, GatewayError> {
+        self.0.ask(instruction).await
+    }
+}
+
+#[tokio::test]
+async fn money_that_is_captured_by_hand_for_a_refunded_order_goes_back() {
+    let provider: Arc<SimulatedGateway> = Arc::default();
+    let (hasty, books) = (Arc::new(Hasty(provider.clone())), provider.clone());
+    let shop = Shop::built(2, 0, |builder| {
+        builder.payment_gateway(simulated(), hasty).provider_books(simulated(), books)
+    })
+    .await;
+    let command = wish(&[("tea", 2)], set_aside("sim_approve"));
+    let order = shop.engine.orders().place(command, &customer("ann")).await.unwrap().value;
+    let (orders, payments, payment) = (shop.engine.orders(), shop.engine.payments(), order.payments[0].id);
+    payments.capture(payment, Some(eur(1_230)), None, &staff()).await.unwrap();
+    let items = vec![Units { line_id: order.lines[0].id, quantity: 1 }];
+    orders.cancel(order.id, CancelOrder { reason: None, items }, &staff()).await.unwrap();
+    orders.process(order.id, None, None, &staff()).await.unwrap();
+    let order = orders.ship(order.id, ShipOrder::default(), &staff()).await.unwrap().value;
+    assert_eq!((order.status, order.payable().unwrap()), (OrderStatus::Shipped, eur(1_230)));
+    let refund = provider.refund_by_hand(payment, eur(1_230)).unwrap();
+    let order = look(&shop, &order).await;
+    assert_eq!((order.status, order.authorised().unwrap()), (OrderStatus::Refunded, eur(1_230)));
+    let order = look(&shop, &order).await;
+    assert_eq!((order.captured().unwrap(), order.refunded().unwrap()), (eur(2_460), eur(2_460)));
+    assert_eq!((order.status, kinds(&order).len()), (OrderStatus::Refunded, 0));
+    // What comes back of the refund by hand is for a person, as ever.
+    assert!(provider.fail_refund(payment, &refund));
+    let order = look(&shop, &order).await;
+    assert_eq!((order.payable().unwrap(), order.excess().unwrap()), (eur(1_230), eur(0)));
+    assert_eq!((kinds(&order), order.outstanding().unwrap()), (vec![FindingKind::RefundFailed], eur(0)));
 }

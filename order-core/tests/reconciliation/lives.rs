@@ -140,7 +140,7 @@ async fn take(shop: &Shop, placed: &mut Vec<OrderId>, lost: &mut Vec<PaymentId>,
         }
         Step::ByHand(_, act) => perform(shop, payment.unwrap(), act),
         Step::LoseAnOrder => {
-            lost.push(shop.lose_an_order().await);
+            lost.push(shop.lose_an_order(CaptureMode::Automatic).await);
         }
         Step::Wait(minutes) => shop.wait(Duration::minutes(*minutes)).await,
     }

@@ -4,6 +4,7 @@
 
 mod desk;
 mod lives;
+mod orphans;
 mod planted;
 mod shop;
 mod windows;

@@ -182,7 +182,7 @@ fn each_difference_is_found_and_no_other() {
     let foreign = without_payment(&stray).unwrap().unwrap();
     for (found, kind, remedy) in [
         (twice, Kind::SecondObject, Remedy::ReturnAtProvider),
-        (missing, Kind::OrderMissing, Remedy::ReturnAtProvider),
+        (missing, Kind::OrderMissing, Remedy::ReturnOrphan),
         (foreign, Kind::MoneyWithoutPayment, Remedy::Investigate),
     ] {
         assert_eq!((found.kind, found.repair, found.remedy()), (kind, ByHand, remedy));

@@ -161,8 +161,8 @@ impl Shop {
     }
 
     /// The provider is told something for an order that was never stored.
-    pub(crate) async fn lose_an_order(&self) -> PaymentId {
-        let like = self.buy("sim_approve", CaptureMode::Automatic).await;
+    pub(crate) async fn lose_an_order(&self, capture: CaptureMode) -> PaymentId {
+        let like = self.buy("sim_approve", capture).await;
         let payment = &like.payments[0];
         let mut instruction = Instruction::new(&like, payment, &payment.operations[0]);
         let id = |ids: &Engine| ids.ids().next(self.clock.now());
@@ -170,6 +170,7 @@ impl Shop {
         instruction.order_id = OrderId::from_uuid(id(&self.engine));
         instruction.key = OperationId::from_uuid(id(&self.engine));
         instruction.first_key = instruction.key;
+        instruction.reference = None;
         self.provider.execute(&instruction).await.unwrap();
         instruction.payment_id
     }

@@ -190,7 +190,7 @@ async fn a_payment_on_an_older_order_belongs_to_the_window_it_was_begun_in() {
 #[tokio::test]
 async fn money_that_no_order_stands_for_is_told_and_never_touched() {
     let (glass, shop) = Glass::shop().await;
-    let lost = shop.lose_an_order().await;
+    let lost = shop.lose_an_order(CaptureMode::Automatic).await;
     let mut foreign = PaymentReport::new(Currency::EUR);
     foreign.reference = Some(ProviderReference::new("pi_other").unwrap());
     (foreign.authorised, foreign.captured) = (eur(700), eur(700));
@@ -209,7 +209,7 @@ async fn money_that_no_order_stands_for_is_told_and_never_touched() {
         kinds.sort_by_key(|kind| kind.0);
         let expected = [
             (DifferenceKind::MoneyWithoutPayment, None, 700, Remedy::Investigate),
-            (DifferenceKind::OrderMissing, Some(lost), 2_460, Remedy::ReturnAtProvider),
+            (DifferenceKind::OrderMissing, Some(lost), 2_460, Remedy::ReturnOrphan),
             (DifferenceKind::SecondObject, twice.payment_id, 700, Remedy::ReturnAtProvider),
         ];
         assert_eq!(kinds, expected);

@@ -24,6 +24,7 @@ const ROUTES: &str = "
     POST /api/v1/payments/{id}/capture · POST /api/v1/payments/{id}/void · POST /api/v1/payments/{id}/refunds
     GET /api/v1/orders/{id}/findings · POST /api/v1/orders/{id}/findings/resolve
     GET /api/v1/admin/reconciliation · POST /api/v1/admin/reconciliation/repair
+    POST /api/v1/admin/reconciliation/orphans/return
     GET /api/v1/admin/orders · GET /api/v1/inventory/stock/{sku} · PUT /api/v1/inventory/stock/{sku}
     POST /api/v1/inventory/stock/{sku}/adjust · POST /api/v1/inventory/stock/{sku}/receive
     PUT /api/v1/inventory/stock/{sku}/threshold · GET /api/v1/inventory/stock/{sku}/records

@@ -1,6 +1,7 @@
-use order_core::id::PaymentId;
+use order_core::gateway::{Instruction, PaymentGateway as _};
+use order_core::id::{IdSource as _, OperationId, PaymentId};
 use order_core::money::{Currency, Money};
-use order_core::time::Duration;
+use order_core::time::{Clock as _, Duration};
 use serde_json::{Value, json};
 
 use crate::shop::{Answer, Shop};
@@ -124,4 +125,80 @@ async fn without_books_there_is_nothing_to_compare() {
     let gateway = std::sync::Arc::new(order_core::memory::SimulatedGateway::default());
     let shop = Shop::with_gateway(gateway, std::time::Duration::from_secs(1)).await;
     get(&shop, WINDOW).await.problem(400, "invalid").names("/provider", "unknown_provider");
+}
+
+/// The provider has money for an order that is lost. Gives its payment.
+async fn lose_an_order(shop: &Shop) -> PaymentId {
+    let like = shop.order("ann", &[("TEA", 1)], "sim_approve").await.is(201);
+    let order = shop.engine.store().find_order(like.id().parse().unwrap()).await.unwrap().unwrap();
+    let payment = &order.payments[0];
+    let mut instruction = Instruction::new(&order, payment, &payment.operations[0]);
+    let next = || shop.engine.ids().next(shop.clock.now());
+    instruction.payment_id = PaymentId::from_uuid(next());
+    instruction.key = OperationId::from_uuid(next());
+    instruction.first_key = instruction.key;
+    instruction.reference = None;
+    shop.gateway.execute(&instruction).await.unwrap();
+    shop.clock.advance(Duration::minutes(10));
+    instruction.payment_id
+}
+
+#[tokio::test]
+async fn the_staff_gives_back_what_no_order_stands_for() {
+    let shop = Shop::open().await;
+    let payment = lose_an_order(&shop).await;
+    let told = get(&shop, &format!("{WINDOW}&limit=100")).await.is(200).body;
+    let orphan = &told["items"][0];
+    assert_eq!((&orphan["kind"], &orphan["remedy"]), (&json!("order_missing"), &json!("return_orphan")));
+    let body = json!({
+        "provider": "simulated", "payment_id": orphan["payment_id"], "reference": orphan["reference"],
+        "amount": orphan["theirs"], "note": "the disk was lost",
+    });
+    let path = format!("{PATH}/orphans/return");
+    let post = async |body: &Value| shop.post(&path).admin().json(body.clone()).send().await;
+    for call in [shop.post(&path).customer("ann"), shop.post(&path).service()] {
+        call.json(body.clone()).send().await.problem(403, "forbidden");
+    }
+    let done = post(&body).await.is(200).body;
+    assert_eq!(
+        (&done["status"], &done["kind"], &done["amount"]),
+        (&json!("returned"), &json!("refund"), &euros("12.30"))
+    );
+    assert_eq!((&done["by"]["kind"], &done["note"]), (&json!("staff"), &json!("the disk was lost")));
+    assert_eq!(post(&body).await.is(200).body, done, "it is done once");
+    assert_eq!(shop.gateway.refunds(payment).len(), 1);
+    assert_eq!(get(&shop, &format!("{WINDOW}&limit=100")).await.is(200).body["items"], json!([]));
+    let inbox = shop.get("/admin/webhooks").admin().send().await.is(200);
+    let kept = &inbox.body["items"][0];
+    assert_eq!(
+        (&kept["kind"], &kept["status"], &kept["note"]),
+        (&json!("orphan"), &json!("attended"), &done["note"])
+    );
+    assert_eq!((&kept["event_id"], &kept["by"]), (&done["event_id"], &done["by"]));
+
+    let order = shop.order("bob", &[("CUP", 1)], "sim_approve").await.is(201);
+    for (field, value, status, code) in [
+        ("payment_id", order.body["payment"]["id"].clone(), 409, "order_exists"),
+        ("payment_id", json!("00000000-0000-7000-8000-000000000000"), 404, "not_found"),
+        ("reference", json!("sim_nobody"), 404, "not_found"),
+    ] {
+        let mut wrong = body.clone();
+        wrong[field] = value;
+        post(&wrong).await.problem(status, code);
+    }
+    for (field, value, pointer, code) in [
+        ("provider", json!("nobody"), "/provider", "unknown_provider"),
+        ("provider", json!(""), "/provider", "invalid_id"),
+        ("payment_id", json!("7"), "/payment_id", "invalid_id"),
+        ("reference", json!(""), "/reference", "invalid_id"),
+        ("amount", euros("0.00"), "/amount", "out_of_range"),
+        ("amount", euros("1.234"), "/amount/amount", "too_many_decimals"),
+        ("note", json!(" "), "/note", "required"),
+        ("note", json!("x".repeat(501)), "/note", "too_long"),
+        ("force", json!(true), "/force", "unknown_field"),
+    ] {
+        let mut wrong = body.clone();
+        wrong[field] = value;
+        post(&wrong).await.problem(422, "invalid").names(pointer, code);
+    }
 }

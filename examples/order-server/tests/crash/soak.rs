@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use order_core::Engine;
+use order_core::id::ProviderId;
 use order_core::memory::MemoryCatalogue;
 use order_core::order::Actor;
 use order_core::service::{ReconcileBooks, Reconciliation, ReconciliationPage};
 use order_core::store::{PageRequest, Store};
 use order_core::time::{Clock, SystemClock, Timestamp};
+use reqwest::Method;
+use serde_json::json;
 
 use super::books::Books;
-use super::load::{Shop, customers, leave};
+use super::load::{Shop, customers, leave, send};
 use super::postgres_process::Postgres;
 use super::process::Process;
 use super::providers::Providers;
@@ -47,9 +50,9 @@ impl Clock for Ahead {
     }
 }
 
-/// Sets every provider's books beside ours: nothing differs, neither what the engine could repair nor what a person had to. Returns
-/// how many payments were compared.
-async fn nothing_is_left_to_repair(store: &Arc<dyn Store>, providers: &Providers) -> String {
+/// Sets every provider's books beside ours: nothing differs, neither what the engine could repair nor what a person had to, though
+/// no reconciliation has been at what is younger than the guard. Returns how many payments of each were compared.
+async fn nothing_differs(store: &Arc<dyn Store>, providers: &Providers) -> Vec<(ProviderId, u64)> {
     let clock: Arc<dyn Clock> = Arc::new(Ahead);
     let mut builder =
         Engine::builder(store.clone()).catalogue(Arc::new(MemoryCatalogue::default())).clock(clock.clone());
@@ -60,7 +63,6 @@ async fn nothing_is_left_to_repair(store: &Arc<dyn Store>, providers: &Providers
     let (staff, to) = (Actor::Service("soak".to_owned()), clock.now());
     let mut compared = Vec::new();
     for (provider, _) in providers.open(&clock) {
-        let name = provider.clone();
         let mut payments = 0;
         let mut window = ReconcileBooks {
             provider,
@@ -72,16 +74,35 @@ async fn nothing_is_left_to_repair(store: &Arc<dyn Store>, providers: &Providers
         loop {
             let page = engine.reconciliation().compare(&window, &staff).await.unwrap();
             let ReconciliationPage { differences, failed, in_flight, .. } = &page;
+            let name = &window.provider;
             assert!(differences.is_empty() && failed.is_empty() && *in_flight == 0, "{name}: {page:#?}");
-            payments += page.compared;
+            payments += u64::from(page.compared);
             window.cursor = page.next;
             if window.cursor.is_none() {
                 break;
             }
         }
-        compared.push(format!("{payments} of {name}"));
+        compared.push((window.provider, payments));
     }
-    format!("reconciliation:                nothing differs; payments compared: {}", compared.join(", "))
+    compared
+}
+
+/// A server that leaves no payment alone has repaired at its start what there was to repair; it is asked, and says that nothing is left.
+/// Returns how many payments of a provider it has compared.
+async fn nothing_is_left_to_repair(shop: &Shop, provider: &ProviderId) -> u64 {
+    let from = SystemClock.now() - order_core::time::Duration::days(1);
+    let path =
+        format!("/admin/reconciliation?provider={provider}&from={}", from.format("%Y-%m-%dT%H:%M:%SZ"));
+    let (mut compared, mut cursor) = (0, String::new());
+    loop {
+        let answer = send(shop.as_admin(Method::GET, &format!("{path}{cursor}"))).await;
+        let (status, page) = answer.expect("the server answers");
+        let is_quiet = page["items"] == json!([]) && page["failed"] == json!([]) && page["in_flight"] == 0;
+        assert!(status == 200 && is_quiet, "{provider}: {page:#}");
+        compared += page["compared"].as_u64().unwrap();
+        let Some(next) = page["next_cursor"].as_str() else { return compared };
+        cursor = format!("&cursor={next}");
+    }
 }
 
 /// The test.
@@ -117,11 +138,29 @@ pub(crate) async fn run() {
     providers.behave();
     let books = Books::of(&process.config()).await.paid_through(&providers);
     trial.end(&shop, &books).await;
-    println!("  {}", nothing_is_left_to_repair(&books.store, &providers).await);
+    let compared = nothing_differs(&books.store, &providers).await;
     println!("  {}", providers.report().join("\n  "));
     assert_eq!(providers.refused(), 0, "the server has refused webhooks of its own providers");
     let (open, all) = books.webhooks().await;
     assert!(open == 0 && all > 0, "{open} of {all} webhooks wait");
     courier.abort();
+    process.terminate();
+    // Until here the servers' own reconciliations have left alone what is younger than five minutes.
+    let eager = settings.iter().cloned().chain([("RECONCILIATION_GUARD_SECONDS", "0".into())]).collect();
+    let mut process = Process::start_with(&database, trial.folder.path(), eager);
+    shop.reopen(process.base());
+    let mut told = Vec::new();
+    for (provider, payments) in compared {
+        assert_eq!(
+            nothing_is_left_to_repair(&shop, &provider).await,
+            payments,
+            "{provider}: payments compared"
+        );
+        told.push(format!("{payments} of {provider}"));
+    }
+    println!(
+        "  reconciliation:                nothing differs, over HTTP as well; payments compared: {}",
+        told.join(", ")
+    );
     process.terminate();
 }

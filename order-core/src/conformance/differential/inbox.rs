@@ -45,10 +45,12 @@ impl World {
                 let expected = reference.claim_inbox(now, until, limit).await;
                 same("claim of notices", expected, subject.claim_inbox(now, until, limit).await)
             }
-            InboxStep::Settle { event, attends } => {
-                let order = OrderId::from_uuid(uuid::Uuid::from_u128(u128::from(event)));
-                let done =
-                    if attends { Settlement::Attended(order) } else { Settlement::Ignored("why".to_owned()) };
+            InboxStep::Settle { event, way } => {
+                let done = match way {
+                    0 => Settlement::Attended(OrderId::from_uuid(uuid::Uuid::from_u128(u128::from(event)))),
+                    1 => Settlement::Done("what".to_owned()),
+                    _ => Settlement::Ignored("why".to_owned()),
+                };
                 let expected = reference.settle_notice(&key(event), &done, now).await;
                 same("settle", expected, subject.settle_notice(&key(event), &done, now).await)
             }

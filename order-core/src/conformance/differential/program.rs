@@ -43,7 +43,7 @@ pub(super) enum Step {
 pub(super) enum InboxStep {
     Receive { event: u8, wait: u8 },
     Claim { limit: u8, seconds: u8 },
-    Settle { event: u8, attends: bool },
+    Settle { event: u8, way: u8 },
     Park { event: u8, seconds: u8 },
     Retry { event: u8 },
     Page { status: Option<u8>, after: Option<u8>, limit: u8 },
@@ -169,7 +169,7 @@ fn inbox() -> impl Strategy<Value = InboxStep> {
     prop_oneof![
         4 => (event(), 0_u8..90).prop_map(|(event, wait)| InboxStep::Receive { event, wait }),
         4 => (0_u8..4, 0_u8..90).prop_map(|(limit, seconds)| InboxStep::Claim { limit, seconds }),
-        2 => (event(), any::<bool>()).prop_map(|(event, attends)| InboxStep::Settle { event, attends }),
+        2 => (event(), 0_u8..3).prop_map(|(event, way)| InboxStep::Settle { event, way }),
         3 => (event(), 0_u8..90).prop_map(|(event, seconds)| InboxStep::Park { event, seconds }),
         1 => event().prop_map(|event| InboxStep::Retry { event }),
         2 => (option::of(0_u8..4), option::of(event()), 0_u8..5)

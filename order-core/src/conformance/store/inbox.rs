@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::conformance::Subject;
-use crate::conformance::sample::{HARD_TEXTS, Sampler};
+use crate::conformance::sample::{HARD_TEXTS, Sampler, customer};
 use crate::gateway::{Notice, NoticeKind};
 use crate::id::{IdSource as _, OperationId, OrderId, PaymentId, ProviderId, ProviderReference};
-use crate::inbox::{InboxEntry, InboxStatus, NoticeKey, Settlement};
+use crate::inbox::{Decision, InboxEntry, InboxStatus, NoticeKey, Settlement};
 use crate::money::{Currency, Money};
+use crate::order::Actor;
+use crate::payment::OperationKind;
 use crate::store::{InboxCursor, Receipt};
 use crate::time::{Duration, Timestamp};
 
@@ -50,6 +52,7 @@ fn full(samples: &Sampler, mut notice: Notice) -> Notice {
     notice.operation_id = Some(OperationId::from_uuid(id()));
     notice.reference = Some(ProviderReference::new("pi_1 / é").unwrap());
     notice.amount = Some(Money::from_minor(i64::MAX, Currency::JPY));
+    notice.decision = Some(Decision::new(Actor::Staff(customer("é'%")), OperationKind::Void, "no order\n{}"));
     notice
 }
 
@@ -176,16 +179,20 @@ pub async fn parked_notice_comes_again(subject: Subject) {
 /// What is settled is never claimed again, and whoever is late with another view changes nothing.
 pub async fn settled_notice_stays_settled(subject: Subject) {
     let samples = Sampler::new(146);
-    let entries = some(&subject, &samples, &["a", "b"]).await;
+    let entries = some(&subject, &samples, &["a", "b", "c"]).await;
     let order = OrderId::from_uuid(samples.ids.next(samples.now()));
-    let ways = [Settlement::Attended(order), Settlement::Ignored("not ours".to_owned())];
+    let ways = [
+        Settlement::Attended(order),
+        Settlement::Ignored("not ours".to_owned()),
+        Settlement::Done("it went back".to_owned()),
+    ];
     let mut settled = Vec::new();
     for (entry, way) in entries.iter().zip(&ways) {
         let now = samples.now();
         subject.store.settle_notice(&entry.key(), way, now).await.unwrap();
         settled.push(entry.settled(way, now).unwrap());
     }
-    for (entry, other) in settled.iter().zip(ways.iter().rev()) {
+    for (entry, other) in settled.iter().zip(ways.iter().cycle().skip(1)) {
         assert_eq!(found(&subject, entry).await.as_ref(), Some(entry));
         let now = samples.now();
         subject.store.settle_notice(&entry.key(), other, now).await.unwrap();

@@ -1,10 +1,12 @@
 mod cursor;
+mod orphan;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cursor::Place;
 pub use cursor::ReconciliationCursor;
+pub use orphan::{OrphanReturn, OrphanStatus, ReturnOrphan};
 
 use crate::error::{Error, Invalid, Result, StoreError};
 use crate::gateway::{BooksWindow, PaymentRef, ProviderBooks};
@@ -26,7 +28,7 @@ pub struct ReconcileBooks {
     pub provider: ProviderId,
     /// Payments that were begun at or after this,
     pub from: Timestamp,
-    /// and before this. What was begun less than [`Reconciliation::GUARD`] ago is left alone in any case.
+    /// and before this. What was begun less than the [guard](Reconciliation::GUARD) ago is left alone in any case.
     pub to: Timestamp,
     /// Where to go on: [`ReconciliationPage::next`] of the page before.
     pub cursor: Option<ReconciliationCursor>,
@@ -107,7 +109,8 @@ pub struct Reconciliation<'a> {
 }
 
 impl Reconciliation<'_> {
-    /// How young a payment is left alone: its checkout may still be under way. Longer than any call to a provider takes.
+    /// How young a payment is left alone, unless the engine [was told](crate::service::EngineBuilder::reconciliation_guard) otherwise:
+    /// its checkout may still be under way. Longer than any call to a provider takes.
     pub const GUARD: Duration = Duration::minutes(5);
 
     /// How much older an order may be than the window, if one of its payments was begun in it: as long as most holds on cards last.
@@ -142,7 +145,7 @@ impl Reconciliation<'_> {
 
     async fn page(&self, wanted: &ReconcileBooks, aim: Aim<'_>) -> Result<ReconciliationPage> {
         let books = self.check(wanted)?;
-        let to = wanted.to.min(self.parts.now() - Self::GUARD);
+        let to = wanted.to.min(self.parts.now() - self.parts.guard);
         let page = ReconciliationPage {
             from: wanted.from,
             to,

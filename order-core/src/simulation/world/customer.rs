@@ -1,11 +1,11 @@
 use std::rc::Rc;
 
-use super::{Shared, customer_id, idempotency_key, may_repeat, product};
+use super::{Shared, customer_id, idempotency_key, may_repeat, product, provider_id};
 use crate::address::Address;
 use crate::cart::CartOwner;
 use crate::error::{Error, Result};
 use crate::fulfilment::ShippedItem;
-use crate::id::{CustomerId, OrderId, ProviderId};
+use crate::id::{CustomerId, OrderId};
 use crate::order::{Actor, Order, Tender};
 use crate::payment::{CaptureMode, PaymentMethod, ProviderToken};
 use crate::service::{AddItem, CancelOrder, OrderItem, PlaceOrder, RefundTarget, Request, ShipOrder};
@@ -88,7 +88,7 @@ fn tender(world: &Shared) -> Result<Tender> {
     let method = if world.chance.happens(80) { PaymentMethod::Cod } else { PaymentMethod::Card };
     Ok(Tender {
         method,
-        provider: ProviderId::new("simulated").map_err(|_| Error::Internal("a provider"))?,
+        provider: provider_id()?,
         token: Some(ProviderToken::new(token)?),
         capture: if world.chance.happens(150) { CaptureMode::Manual } else { CaptureMode::Automatic },
         amount: None,

@@ -8,7 +8,8 @@ use crate::memory::SimulatedAccount;
 use crate::money::Money;
 use crate::payment::{DisputeStatus, RefundStatus};
 
-/// Merchants, customers and banks act at the provider as long as customers shop. The engine hears of most of it, late.
+/// Merchants, customers and banks act at the provider as long as customers shop. The engine hears of it by webhooks, and somebody looks
+/// at some of it by hand.
 pub(super) async fn act(world: Rc<Shared>) {
     while world.open.get() > 0 {
         world.wait(6).await;
@@ -17,7 +18,7 @@ pub(super) async fn act(world: Rc<Shared>) {
         if world.chance.happens(600) {
             something(&world, account);
         }
-        if world.chance.happens(200) {
+        if world.chance.happens(700) {
             continue;
         }
         world.wait(10).await;

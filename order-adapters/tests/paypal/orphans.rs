@@ -1,0 +1,26 @@
+//! Money that no order stands for goes back at PayPal.
+
+use order_core::payment::OperationKind;
+use order_fake_providers::paypal::FakePayPal;
+
+use crate::provider::orphans::money_without_an_order_goes_back_once;
+
+#[tokio::test]
+async fn what_was_taken_is_refunded() {
+    money_without_an_order_goes_back_once::<FakePayPal>(
+        OperationKind::Charge,
+        "/refund",
+        OperationKind::Refund,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_voided() {
+    money_without_an_order_goes_back_once::<FakePayPal>(
+        OperationKind::Authorise,
+        "/void",
+        OperationKind::Void,
+    )
+    .await;
+}
