@@ -1,5 +1,5 @@
 use order_core::gateway::{Instruction, PaymentGateway as _};
-use order_core::id::{IdSource as _, OperationId, PaymentId};
+use order_core::id::{OperationId, PaymentId};
 use order_core::money::{Currency, Money};
 use order_core::time::{Clock as _, Duration};
 use serde_json::{Value, json};
