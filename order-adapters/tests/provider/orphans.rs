@@ -11,7 +11,7 @@ use order_core::order::Actor;
 use order_core::payment::OperationKind;
 use order_core::reconciliation::{Difference, DifferenceKind};
 use order_core::service::{OrphanReturn, OrphanStatus, ReconcileBooks, Request, ReturnOrphan};
-use order_core::time::{Clock as _, Duration, ManualClock};
+use order_core::time::{Duration, ManualClock};
 use order_fake_providers::wire::WireFault;
 
 use super::desk::Desk;

@@ -13,7 +13,7 @@ use order_core::order::Actor;
 use order_core::payment::{CaptureMode, OperationKind};
 use order_core::reconciliation::{Difference, DifferenceKind, Remedy};
 use order_core::service::{OrphanReturn, OrphanStatus, Request, ReturnOrphan};
-use order_core::store::{Commit as _, CommitOutcome, InboxRepository as _};
+use order_core::store::{CommitOutcome, InboxRepository as _};
 use order_core::time::{Clock as _, Duration, ManualClock};
 use order_core::{Engine, Error};
 
