@@ -84,8 +84,6 @@ pub(crate) struct OrderRow<F: Form> {
 
 #[derive(Debug)]
 pub(crate) struct PaymentRow {
-    /// Whether its order is.
-    pub(crate) is_new: bool,
     pub(crate) id: Uuid,
     pub(crate) order: Uuid,
     pub(crate) provider: String,
@@ -137,10 +135,10 @@ impl<F: Form> Rows<F> {
         }
         let removed = set.removed_carts.iter().map(|(id, version)| Ok((id.uuid(), integer(*version)?)));
         let orders = set.orders.iter().map(OrderRow::of).collect::<Result<_, _>>()?;
-        let payments: Vec<(&OrderPut, &Payment)> = set
+        let payments: Vec<(Uuid, &Payment)> = set
             .orders
             .iter()
-            .flat_map(|put| put.order.payments.iter().map(move |payment| (put, payment)))
+            .flat_map(|put| put.order.payments.iter().map(|payment| (put.order.id.uuid(), payment)))
             .collect();
         let is_refundable =
             payments.iter().all(|(_, payment)| payment.refundable().is_ok_and(|left| !left.is_negative()));
@@ -154,7 +152,7 @@ impl<F: Form> Rows<F> {
             removed_carts: removed.collect::<Result<_, StoreError>>()?,
             carts: set.carts.iter().map(CartRow::of).collect::<Result<_, _>>()?,
             orders,
-            payments: payments.into_iter().map(|(put, payment)| PaymentRow::of(put, payment)).collect(),
+            payments: payments.into_iter().map(|(order, payment)| PaymentRow::of(order, payment)).collect(),
             events: set.events.iter().map(EventRow::of).collect::<Result<_, _>>()?,
             holds: set.reservations.iter().map(HoldRow::of).collect::<Result<_, _>>()?,
             stock: set.stock.iter().map(|(key, change)| (key.clone(), *change)).collect(),
@@ -219,12 +217,11 @@ impl<F: Form> OrderRow<F> {
 }
 
 impl PaymentRow {
-    fn of(put: &OrderPut, payment: &Payment) -> Self {
+    fn of(order: Uuid, payment: &Payment) -> Self {
         let refunding = payment.refundable().and_then(|_| payment.pending(OperationKind::Refund));
         Self {
-            is_new: put.expected == 0,
             id: payment.id.uuid(),
-            order: put.order.id.uuid(),
+            order,
             provider: payment.provider.as_str().to_owned(),
             reference: payment.reference.as_ref().map(ProviderReference::as_str).map(str::to_owned),
             captured: payment.captured.minor(),

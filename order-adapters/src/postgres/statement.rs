@@ -68,8 +68,15 @@ fn sorted<'q, R, K: Ord>(rows: impl Iterator<Item = &'q R>, key: impl Fn(&'q R) 
     rows
 }
 
+/// The orders that are not there yet.
+fn new_orders(sets: &[&Rows]) -> HashSet<Uuid> {
+    let orders = sets.iter().flat_map(|set| &set.orders);
+    orders.filter(|order| order.expected == 0).map(|order| order.id).collect()
+}
+
 /// How many rows of each kind must change.
 fn expected(sets: &[&Rows]) -> Vec<i64> {
+    let new = new_orders(sets);
     let count = |of: &dyn Fn(&Rows) -> usize| {
         let rows: usize = sets.iter().map(|set| of(set)).sum();
         i64::try_from(rows).unwrap_or(i64::MAX)
@@ -85,8 +92,8 @@ fn expected(sets: &[&Rows]) -> Vec<i64> {
         count(&|set| set.holds.iter().filter(|hold| hold.is_new).count()),
         count(&|set| set.request.iter().filter(|request| !request.is_new).count()),
         count(&|set| set.request.iter().filter(|request| request.is_new).count()),
-        count(&|set| set.payments.iter().filter(|payment| !payment.is_new).count()),
-        count(&|set| set.payments.iter().filter(|payment| payment.is_new).count()),
+        count(&|set| set.payments.iter().filter(|payment| !new.contains(&payment.order)).count()),
+        count(&|set| set.payments.iter().filter(|payment| new.contains(&payment.order)).count()),
     ]
 }
 
@@ -173,9 +180,10 @@ fn bind_sellers<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 }
 
 fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let new = new_orders(sets);
     let rows: Vec<&PaymentRow> = sorted(sets.iter().flat_map(|set| &set.payments), |row| row.id);
     query
-        .bind(column(&rows, |row| row.is_new))
+        .bind(column(&rows, |row| new.contains(&row.order)))
         .bind(column(&rows, |row| row.id))
         .bind(column(&rows, |row| row.order))
         .bind(column(&rows, |row| row.provider.as_str()))
@@ -201,12 +209,7 @@ fn bind_events<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         .bind(first(&histories, |event| event.sequence))
         .bind(last.map(|event| event.sequence).collect::<Vec<_>>())
         .bind(first(&histories, |event| event.at));
-    let new: HashSet<Uuid> = sets
-        .iter()
-        .flat_map(|set| &set.orders)
-        .filter(|order| order.expected == 0)
-        .map(|order| order.id)
-        .collect();
+    let new = new_orders(sets);
     let follows = |event: &EventRow<Texts>, next: &EventRow<Texts>| {
         event.order == next.order && event.sequence.checked_add(1) == Some(next.sequence)
     };
