@@ -174,6 +174,8 @@ impl Postgres {
     /// Stops all of it where it is, as a machine does that hangs.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
+        // The postmaster may have begun another one meanwhile; now it begins no more.
+        self.signal("-STOP");
     }
 
     /// Lets it go on.
