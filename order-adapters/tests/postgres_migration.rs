@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use order_adapters::postgres::OpenError;
 use order_adapters::postgres::sqlx::migrate::{Migration, MigrationType};
 use order_adapters::postgres::sqlx::{self, Row as _, SqlStr};
+use order_core::cart::Cart;
 use order_core::conformance::sample::{Sampler, customer_cart, shelf};
 use order_core::inventory::{MAX_UNITS, StockChange, StockEvent, StockLevel};
+use order_core::order::Order;
 use order_core::store::{
     CartRepository, Commit, CommitOutcome, InboxRepository, OrderRepository, OutboxRepository, Receipt,
-    StockRepository,
+    StockRepository, WriteSet,
 };
 
 mod postgres_server;
@@ -27,8 +29,26 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
     (6, "inbox", include_str!("../src/postgres/migrations/0006_inbox.sql")),
 ];
 
-/// A schema of an earlier version with the rows that another schema has, as that version wrote them.
-async fn earlier_version(of: &Schema, earlier: i64) -> Schema {
+/// A schema of an earlier version with rows in it.
+struct Filled {
+    sampler: Sampler,
+    /// The order was placed by it.
+    set: WriteSet,
+    order: Order,
+    cart: Cart,
+    schema: Schema,
+}
+
+/// A schema of an earlier version with the rows that a present one has, as that version wrote them.
+async fn earlier_version(earlier: i64) -> Filled {
+    let (filled, sampler) = (Schema::new(), Sampler::new(7));
+    let store = filled.open().await;
+    let (set, order) = sampler.order("ann", "tea");
+    let record = sampler.put_record(true, &sampler.record("scope", "key-1"));
+    let cart = sampler.cart(customer_cart("ann"));
+    for set in [&sampler.receive(&[("tea", 9)]), &set, &record, &sampler.put_cart(0, &cart)] {
+        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
+    }
     let schema = Schema::new();
     let mut hand = schema.by_hand().await;
     hand.accepts(
@@ -64,27 +84,19 @@ async fn earlier_version(of: &Schema, earlier: i64) -> Schema {
             }
             _ => columns.clone(),
         };
-        let filled = &of.name;
+        let present = &filled.name;
         let copy =
-            format!("INSERT INTO {{schema}}.{table} ({columns}) SELECT {values} FROM {filled}.{table}");
+            format!("INSERT INTO {{schema}}.{table} ({columns}) SELECT {values} FROM {present}.{table}");
         hand.accepts(&copy).await;
         let rows = hand.number(&format!("SELECT count(*) FROM {{schema}}.{table}")).await;
         assert!(rows > 0, "{table} has no rows to migrate");
     }
-    schema
+    Filled { sampler, set, order, cart, schema }
 }
 
 #[tokio::test]
 async fn a_schema_without_journals_is_migrated() {
-    let (filled, sampler) = (Schema::new(), Sampler::new(7));
-    let store = filled.open().await;
-    let (set, order) = sampler.order("ann", "tea");
-    let record = sampler.put_record(true, &sampler.record("scope", "key-1"));
-    let cart = sampler.cart(customer_cart("ann"));
-    for set in [&sampler.receive(&[("tea", 9)]), &set, &record, &sampler.put_cart(0, &cart)] {
-        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
-    }
-    let schema = earlier_version(&filled, 2).await;
+    let Filled { sampler, set, order, cart, schema } = earlier_version(2).await;
     let error = schema.builder().migrations(false).open().await.unwrap_err();
     assert!(matches!(error, OpenError::Older { version: 3 }), "{error:?}");
     let store = schema.open().await;
@@ -116,20 +128,13 @@ async fn a_schema_without_journals_is_migrated() {
 
 #[tokio::test]
 async fn a_schema_of_the_previous_version_is_migrated() {
-    let (filled, sampler) = (Schema::new(), Sampler::new(7));
-    let store = filled.open().await;
-    let (set, order) = sampler.order("ann", "tea");
-    let record = sampler.put_record(true, &sampler.record("scope", "key-1"));
-    let cart = sampler.cart(customer_cart("ann"));
-    for set in [&sampler.receive(&[("tea", 9)]), &set, &record, &sampler.put_cart(0, &cart)] {
-        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
-    }
-    let schema = earlier_version(&filled, 6).await;
+    let Filled { sampler, set, order, cart, schema } = earlier_version(6).await;
     let error = schema.builder().migrations(false).open().await.unwrap_err();
     assert!(matches!(error, OpenError::Older { version: 7 }), "{error:?}");
     let store = schema.open().await;
     assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), order);
     assert_eq!(store.history(order.id).await.unwrap(), set.events);
+    assert_eq!(store.find_cart(cart.id).await.unwrap(), Some(cart));
     let (pay, paid) = sampler.approve(&order);
     let (more, other) = sampler.order("ben", "tea");
     for set in [&set, &pay, &more] {

@@ -167,6 +167,10 @@ impl World {
     fn check(&self) {
         let order = &self.order;
         assert_eq!(Order::fold(&self.history).unwrap(), *order, "the history folds to the state");
+        let stored = serde_json::to_string(&(order, self.history.last())).unwrap();
+        assert!(!stored.contains(":null"), "what there is none of is left out: {stored}");
+        let read: (Order, Option<EventRecord>) = serde_json::from_str(&stored).unwrap();
+        assert_eq!((&read.0, read.1.as_ref()), (order, self.history.last()));
         let is_sent_again = matches!(self.history.last().unwrap().event, OrderEvent::OperationResent { .. });
         assert!(is_sent_again || self.is_settled(), "something follows that was not done: {order:#?}");
         assert!(order::totals_add_up(order).unwrap());

@@ -21,7 +21,7 @@ const QUEUE: usize = 2_048;
 /// What writes.
 ///
 /// There are as many lanes to the database as there may be transactions at once. A write-set that comes when nobody else writes
-/// is committed by its caller, in place. Otherwise it waits for a worker: that takes all that waits and applies it in one
+/// is committed by its caller, in place, unless the last ones were committed together: then the others are about to come back. Otherwise it waits for a worker: that takes all that waits and applies it in one
 /// transaction as soon as it has a lane, while another transaction's flush is under way. So a lone write-set waits for nobody, and
 /// many at once share a flush. Write-sets that touch the same rows are applied one after the other; stock is different, its
 /// changes are summed.

@@ -13,7 +13,7 @@ use order_core::time::{Duration, Timestamp};
 
 use super::object::{Dispute, DisputePage};
 use super::{PayPalGateway, reading, request, search};
-use crate::provider::{Call, Verdict};
+use crate::provider::Call;
 
 /// How far back PayPal lists disputes by time: 180 days, less an hour for the clocks.
 const LONGEST_AGO: Duration = Duration::hours(180 * 24 - 1);
@@ -215,15 +215,7 @@ impl PayPalGateway {
     /// A page of a list; `None` without the right to read it.
     async fn dispute_page(&self, call: &Call) -> Result<Option<DisputePage>, GatewayError> {
         let reply = self.link.send(call).await?;
-        match reply.verdict() {
-            Verdict::Done => reply.json(self.link.service()).map(Some),
-            Verdict::Unauthorised if reply.status == 403 => Ok(None),
-            Verdict::Refused
-            | Verdict::Busy
-            | Verdict::Limited
-            | Verdict::Unauthorised
-            | Verdict::Unknown => Err(reply.failure(self.link.service())),
-        }
+        reply.if_granted(self.link.service())
     }
 }
 

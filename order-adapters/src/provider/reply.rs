@@ -68,6 +68,26 @@ impl Reply {
         })
     }
 
+    /// What was read; `None` without the right to read it.
+    ///
+    /// # Errors
+    /// Why it can't be told.
+    #[cfg(any(feature = "paypal", feature = "square"))]
+    pub(crate) fn if_granted<T: DeserializeOwned>(
+        &self,
+        service: &'static str,
+    ) -> Result<Option<T>, GatewayError> {
+        match self.verdict() {
+            Verdict::Done => self.json(service).map(Some),
+            Verdict::Unauthorised if self.status == 403 => Ok(None),
+            Verdict::Refused
+            | Verdict::Busy
+            | Verdict::Limited
+            | Verdict::Unauthorised
+            | Verdict::Unknown => Err(self.failure(service)),
+        }
+    }
+
     /// Why a reply is no answer to an instruction.
     pub(crate) fn failure(&self, service: &'static str) -> GatewayError {
         let source = Some(BoxError::from(Status(self.status)));

@@ -9,7 +9,6 @@ use order_core::payment::{DisputeStatus, ReportedDispute};
 use super::gateway::MAX_PAGES;
 use super::object::{Dispute, DisputePage, Payment};
 use super::{SquareGateway, reading, request};
-use crate::provider::Verdict;
 
 /// What Square says of a dispute. One in a currency that can't be told exactly is left out.
 pub(super) fn reported(dispute: &Dispute) -> Option<ReportedDispute> {
@@ -90,14 +89,6 @@ impl SquareGateway {
     /// A page of disputes; `None` without the permission to read them.
     async fn dispute_page(&self, cursor: Option<&str>) -> Result<Option<DisputePage>, GatewayError> {
         let reply = self.send(request::list_disputes(&self.settings.location_id, cursor)).await?;
-        match reply.verdict() {
-            Verdict::Done => reply.json(self.service()).map(Some),
-            Verdict::Unauthorised if reply.status == 403 => Ok(None),
-            Verdict::Refused
-            | Verdict::Busy
-            | Verdict::Limited
-            | Verdict::Unauthorised
-            | Verdict::Unknown => Err(reply.failure(self.service())),
-        }
+        reply.if_granted(self.service())
     }
 }

@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 /// A customer's order: a copy of what was in the cart, at the prices of that moment, with its payments and parcels.
 ///
 /// Its state is the fold of its [events](crate::order::OrderEvent); `version` is the sequence number of the last one.
+///
+/// Stores keep it and its events as they are written with serde: what there is none of is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Order {
