@@ -36,6 +36,8 @@
 
 #[cfg(any(feature = "mongodb", feature = "postgres"))]
 mod group_commit;
+#[cfg(any(feature = "mongodb", feature = "postgres", feature = "sqlite"))]
+mod history;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 #[cfg(feature = "paypal")]

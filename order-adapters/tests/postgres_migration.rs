@@ -19,14 +19,15 @@ use order_core::store::{
 mod postgres_server;
 use postgres_server::Schema;
 
-/// What version 6 of the schema was made of, and each one before.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+/// What version 7 of the schema was made of, and each one before.
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "tables", include_str!("../src/postgres/migrations/0001_tables.sql")),
     (2, "write-sets", include_str!("../src/postgres/migrations/0002_write_sets.sql")),
     (3, "stock journal", include_str!("../src/postgres/migrations/0003_stock_journal.sql")),
     (4, "lighter commits", include_str!("../src/postgres/migrations/0004_lighter_commits.sql")),
     (5, "single write-set", include_str!("../src/postgres/migrations/0005_single_write_set.sql")),
     (6, "inbox", include_str!("../src/postgres/migrations/0006_inbox.sql")),
+    (7, "new rows", include_str!("../src/postgres/migrations/0007_new_rows.sql")),
 ];
 
 /// A schema of an earlier version with rows in it.
@@ -67,21 +68,18 @@ async fn earlier_version(earlier: i64) -> Filled {
         ))
         .await;
     }
-    for table in
-        ["orders", "payments", "events", "carts", "stock", "reservations", "idempotency", "write_sets"]
-    {
+    for table in ["orders", "payments", "carts", "stock", "reservations", "idempotency", "write_sets"] {
         let columns = hand.sql(&format!(
             "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
              WHERE table_schema = '{{schema}}' AND table_name = '{table}'"
         ));
         let row = sqlx::query(columns).fetch_one(&mut hand.connection).await.unwrap();
         let columns: String = row.get(0);
-        // A call to a provider had no reason once. What there is none of was written as null.
+        // Every order was written out. What there is none of was written as null.
+        let body = quoted(&serde_json::to_string(&order).unwrap());
         let values = match table {
-            "events" if earlier < 3 => columns.replace("body", "(body::jsonb #- '{event,reason}')::text"),
-            "orders" => {
-                columns.replace("body", "(body::jsonb || '{\"notes\": null, \"coupons\": []}')::text")
-            }
+            "orders" => columns
+                .replace("body", &format!("({body}::jsonb || '{{\"notes\": null, \"coupons\": []}}')::text")),
             _ => columns.clone(),
         };
         let present = &filled.name;
@@ -91,7 +89,22 @@ async fn earlier_version(earlier: i64) -> Filled {
         let rows = hand.number(&format!("SELECT count(*) FROM {{schema}}.{table}")).await;
         assert!(rows > 0, "{table} has no rows to migrate");
     }
+    // Each event was kept by itself.
+    for event in &set.events {
+        let (order, sequence, at) = (event.order_id, event.sequence, event.at.timestamp_millis());
+        let (name, body) = (event.event.name(), quoted(&serde_json::to_string(event).unwrap()));
+        let columns = "{schema}.events (order_id, sequence, at, name, body)";
+        hand.accepts(&format!(
+            "INSERT INTO {columns} VALUES ('{order}', {sequence}, {at}, '{name}', {body})"
+        ))
+        .await;
+    }
     Filled { sampler, set, order, cart, schema }
+}
+
+/// A text in a statement.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[tokio::test]
@@ -128,9 +141,9 @@ async fn a_schema_without_journals_is_migrated() {
 
 #[tokio::test]
 async fn a_schema_of_the_previous_version_is_migrated() {
-    let Filled { sampler, set, order, cart, schema } = earlier_version(6).await;
+    let Filled { sampler, set, order, cart, schema } = earlier_version(7).await;
     let error = schema.builder().migrations(false).open().await.unwrap_err();
-    assert!(matches!(error, OpenError::Older { version: 7 }), "{error:?}");
+    assert!(matches!(error, OpenError::Older { version: 8 }), "{error:?}");
     let store = schema.open().await;
     assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), order);
     assert_eq!(store.history(order.id).await.unwrap(), set.events);

@@ -140,9 +140,14 @@ async fn no_hand_can_change_history() {
     hand.refuses("TRUNCATE {schema}.events", "what happened is never forgotten").await;
     hand.refuses(&copy.replace("{}", "0"), "events_pkey").await;
     hand.refuses(&copy.replace("{}", "2"), "no gaps").await;
+    let overlap = copy.replace("(order_id, sequence,", "(order_id, count, sequence,");
+    let overlap = overlap.replace("SELECT order_id,", "SELECT order_id, {count},");
+    hand.refuses(&overlap.replace("{count}", "1").replace("+ {}", "- 1"), "no gaps").await;
+    hand.refuses(&overlap.replace("{count}", "2").replace("{}", "1"), "no gaps").await;
     let stray = "INSERT INTO {schema}.events VALUES (gen_random_uuid(), 1, 0, 'x', '{}')";
     hand.refuses(stray, "no gaps").await;
     hand.accepts(&copy.replace("{}", "1")).await;
+    hand.accepts(&overlap.replace("{count}", "2").replace("{}", "2")).await;
     let (waiting, last) =
         (hand.number("SELECT last FROM {schema}.outbox").await, "SELECT max(sequence) FROM {schema}.events");
     assert_eq!(waiting, hand.number(last).await);
@@ -195,7 +200,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     for _ in 0..3 {
         place.schema.open().await.close().await;
     }
-    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 7);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 8);
     assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
 }
 
@@ -368,6 +373,12 @@ async fn questions_walk_an_index() {
     }
     let history = "SELECT body FROM {schema}.events WHERE order_id = '00000000-0000-0000-0000-000000000000' ORDER BY sequence";
     assert!(place.plan(history).await.contains("events_pkey"));
+    let whole = "SELECT o.body, (
+        SELECT string_agg(e.body, '' ORDER BY e.sequence) FROM {schema}.events AS e
+        WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
+    ), o.version FROM {schema}.orders AS o WHERE o.number = 'a'";
+    let plan = place.plan(whole).await;
+    assert!(plan.contains("orders_number") && plan.contains("events_pkey"), "{plan}");
 }
 
 /// With what the server knows of a table with many orders, and all plans allowed.

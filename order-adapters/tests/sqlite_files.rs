@@ -11,9 +11,10 @@ use order_adapters::sqlite::{OpenError, SqliteStore, Synchronous};
 use order_core::StoreError;
 use order_core::conformance::sample::{Sampler, customer, customer_cart, shelf};
 use order_core::inventory::{StockChange, StockEvent, StockLevel};
+use order_core::order::Order;
 use order_core::store::{
     CartRepository, Commit, CommitOutcome, InboxRepository, OrderFilter, OrderRepository, OutboxRepository,
-    PageRequest, Receipt, Refusal, StockRepository, StoreHealth,
+    PageRequest, Receipt, Refusal, StockRepository, StoreHealth, WriteSet,
 };
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -89,7 +90,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     let count =
         "SELECT (SELECT count(*) FROM order_engine_migrations), (SELECT count(*) FROM _sqlx_migrations)";
     let row = sqlx::query(count).fetch_one(&mut host).await.unwrap();
-    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (3, 1));
+    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (4, 1));
 }
 
 #[tokio::test]
@@ -110,7 +111,7 @@ async fn many_may_open_a_new_file_at_once() {
 const VERSION_1: &str = include_str!("../src/sqlite/migrations/0001_order_engine.sql");
 
 /// A file of version 1 with the rows that another file has, as version 1 wrote them.
-async fn previous_version(of: &Place) -> Place {
+async fn previous_version(of: &Place, set: &WriteSet, order: &Order) -> Place {
     let place = Place::new();
     let mut hand = place.by_hand().await;
     let sql = SqlStr::from_static(VERSION_1);
@@ -120,23 +121,36 @@ async fn previous_version(of: &Place) -> Place {
     migrator.run_direct(None, &mut hand, false).await.unwrap();
     let attach = format!("ATTACH '{}' AS filled", of.path().display());
     sqlx::raw_sql(AssertSqlSafe(attach)).execute(&mut hand).await.unwrap();
-    for table in
-        ["orders", "payments", "events", "carts", "stock", "reservations", "idempotency", "write_sets"]
-    {
+    for table in ["orders", "payments", "carts", "stock", "reservations", "idempotency", "write_sets"] {
         let columns = format!("SELECT group_concat(name, ', ') FROM pragma_table_info('{table}', 'main')");
         let columns: String = sqlx::query_scalar(AssertSqlSafe(columns)).fetch_one(&mut hand).await.unwrap();
-        // A call to a provider had no reason then.
-        let values = if table == "events" {
-            columns.replace("body", "json_remove(body, '$.event.reason')")
-        } else {
-            columns.clone()
+        // Every order was written out then.
+        let values = match table {
+            "orders" => columns.replace("body", &quoted(&serde_json::to_string(order).unwrap())),
+            _ => columns.clone(),
         };
         let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {values} FROM filled.{table}");
         let done = sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut hand).await.unwrap();
         assert!(done.rows_affected() > 0, "{table} has no rows to migrate");
     }
+    // Each event was kept by itself.
+    for event in &set.events {
+        let (id, sequence, at) =
+            (event.order_id.uuid().simple(), event.sequence, event.at.timestamp_millis());
+        let (name, body) = (event.event.name(), quoted(&serde_json::to_string(event).unwrap()));
+        let insert = format!(
+            "INSERT INTO main.events (order_id, sequence, at, name, body)
+             VALUES (x'{id}', {sequence}, {at}, '{name}', {body})"
+        );
+        sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut hand).await.unwrap();
+    }
     hand.close().await.unwrap();
     place
+}
+
+/// A text in a statement.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[tokio::test]
@@ -150,7 +164,7 @@ async fn a_database_of_the_previous_version_is_migrated() {
         assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied);
     }
     store.close().await;
-    let place = previous_version(&filled).await;
+    let place = previous_version(&filled, &set, &order).await;
     let store = place.open().await.unwrap();
     assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), order);
     assert_eq!(store.history(order.id).await.unwrap(), set.events);

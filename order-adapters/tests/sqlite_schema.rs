@@ -168,9 +168,14 @@ async fn no_hand_can_change_history() {
         SELECT order_id, sequence + {}, at, name, body FROM events WHERE sequence = (SELECT max(sequence) FROM events)";
     file.refuses("UPDATE events SET body = '{}'", "what happened never changes").await;
     file.refuses("DELETE FROM events", "what happened is never forgotten").await;
-    file.refuses(&copy.replace("{}", "0"), "UNIQUE").await;
+    let overlap = copy.replace("(order_id, sequence,", "(order_id, count, sequence,");
+    let overlap = overlap.replace("SELECT order_id,", "SELECT order_id, {count},");
+    file.refuses(&copy.replace("{}", "0"), "no gaps").await;
     file.refuses(&copy.replace("{}", "2"), "no gaps").await;
+    file.refuses(&overlap.replace("{count}", "1").replace("+ {}", "- 1"), "no gaps").await;
+    file.refuses(&overlap.replace("{count}", "2").replace("{}", "1"), "no gaps").await;
     file.accepts(&copy.replace("{}", "1")).await;
+    file.accepts(&overlap.replace("{count}", "2").replace("{}", "2")).await;
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use serde::Serialize;
 pub(crate) use picture::Picture;
 pub(crate) use rows::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
 #[cfg(feature = "postgres")]
-pub(crate) use rows::{EntryRow, EventRow};
+pub(crate) use rows::{ChapterRow, EntryRow};
 #[cfg(feature = "mongodb")]
 pub(crate) use sums::Sum;
 pub(crate) use sums::Sums;
@@ -39,6 +39,9 @@ pub(crate) trait Form: fmt::Debug + Send + Sync + 'static {
     type Body: fmt::Debug + Send + Sync;
     /// A list of names.
     type Names: fmt::Debug + Send + Sync;
+
+    /// Whether an order is written out with every commit.
+    const HAS_WHOLE_ORDERS: bool;
 
     /// An aggregate as it is kept.
     fn body<T: Serialize>(value: &T) -> Result<Self::Body, StoreError>;

@@ -122,14 +122,14 @@ impl Picture {
     }
 
     fn event_refusal<F: Form>(&self, set: &Rows<F>) -> Option<Refusal> {
-        for (index, event) in set.events.iter().enumerate() {
-            let before = set.events.iter().take(index).rev().find(|earlier| earlier.order == event.order);
+        for (index, chapter) in set.chapters.iter().enumerate() {
+            let before = set.chapters.iter().take(index).rev().find(|earlier| earlier.order == chapter.order);
             let last = before.map_or_else(
-                || self.histories.get(&event.order).copied().unwrap_or(0),
-                |earlier| earlier.sequence,
+                || self.histories.get(&chapter.order).copied().unwrap_or(0),
+                |earlier| earlier.last,
             );
-            if event.sequence != last.saturating_add(1) {
-                let key = format!("{}/{}", OrderId::from_uuid(event.order), event.sequence);
+            if chapter.first != last.saturating_add(1) {
+                let key = format!("{}/{}", OrderId::from_uuid(chapter.order), chapter.first);
                 return Some(Refusal::Version { aggregate: Aggregate::Event, key });
             }
         }

@@ -14,6 +14,7 @@ use order_core::store::{
 use uuid::Uuid;
 
 use super::{Form, integer};
+use crate::history::{self, Chapter, is_written_out};
 
 /// A write-set as the rows it writes and the guards it has. Made by its caller, so that a worker has little to do with it.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct Rows<F: Form> {
     pub(crate) carts: Vec<CartRow<F>>,
     pub(crate) orders: Vec<OrderRow<F>>,
     pub(crate) payments: Vec<PaymentRow>,
-    pub(crate) events: Vec<EventRow<F>>,
+    pub(crate) chapters: Vec<ChapterRow<F>>,
     pub(crate) holds: Vec<HoldRow<F>>,
     pub(crate) stock: Vec<(StockKey, StockChange)>,
     /// In their order.
@@ -79,7 +80,8 @@ pub(crate) struct OrderRow<F: Form> {
     pub(crate) due: Option<i64>,
     pub(crate) sellers: F::Names,
     pub(crate) search: String,
-    pub(crate) body: F::Body,
+    /// None, when it is not written out.
+    pub(crate) body: Option<F::Body>,
 }
 
 #[derive(Debug)]
@@ -93,11 +95,16 @@ pub(crate) struct PaymentRow {
     pub(crate) refunding: i64,
 }
 
+/// Events of an order that follow each other.
 #[derive(Debug)]
-pub(crate) struct EventRow<F: Form> {
+pub(crate) struct ChapterRow<F: Form> {
     pub(crate) order: Uuid,
-    pub(crate) sequence: i64,
+    /// The number of the first one.
+    pub(crate) first: i64,
+    /// The number of the last one.
+    pub(crate) last: i64,
     pub(crate) at: i64,
+    /// The first one's.
     pub(crate) name: &'static str,
     pub(crate) body: F::Body,
 }
@@ -134,7 +141,7 @@ impl<F: Form> Rows<F> {
             }
         }
         let removed = set.removed_carts.iter().map(|(id, version)| Ok((id.uuid(), integer(*version)?)));
-        let orders = set.orders.iter().map(OrderRow::of).collect::<Result<_, _>>()?;
+        let orders = set.orders.iter().map(|put| OrderRow::of(put, &set.events)).collect::<Result<_, _>>()?;
         let payments: Vec<(Uuid, &Payment)> = set
             .orders
             .iter()
@@ -153,7 +160,7 @@ impl<F: Form> Rows<F> {
             carts: set.carts.iter().map(CartRow::of).collect::<Result<_, _>>()?,
             orders,
             payments: payments.into_iter().map(|(order, payment)| PaymentRow::of(order, payment)).collect(),
-            events: set.events.iter().map(EventRow::of).collect::<Result<_, _>>()?,
+            chapters: history::chapters(&set.events).map(ChapterRow::of).collect::<Result<_, _>>()?,
             holds: set.reservations.iter().map(HoldRow::of).collect::<Result<_, _>>()?,
             stock: set.stock.iter().map(|(key, change)| (key.clone(), *change)).collect(),
             entries: EntryRow::all(set)?,
@@ -194,8 +201,9 @@ impl<F: Form> CartRow<F> {
 }
 
 impl<F: Form> OrderRow<F> {
-    fn of(put: &OrderPut) -> Result<Self, StoreError> {
+    fn of(put: &OrderPut, events: &[EventRecord]) -> Result<Self, StoreError> {
         let order = &put.order;
+        let is_written_out = F::HAS_WHOLE_ORDERS || is_written_out(put, events);
         let sellers: Vec<&str> = order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
         Ok(Self {
             expected: integer(put.expected)?,
@@ -211,7 +219,7 @@ impl<F: Form> OrderRow<F> {
             due: order.due_at().map(|at| at.timestamp_millis()),
             sellers: F::names(&sellers),
             search: F::searched(OrderFilter::search_text(order)),
-            body: F::body(&**order)?,
+            body: is_written_out.then(|| F::body(&**order)).transpose()?,
         })
     }
 }
@@ -232,14 +240,15 @@ impl PaymentRow {
     }
 }
 
-impl<F: Form> EventRow<F> {
-    fn of(record: &EventRecord) -> Result<Self, StoreError> {
+impl<F: Form> ChapterRow<F> {
+    fn of(chapter: Chapter<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            order: record.order_id.uuid(),
-            sequence: integer(record.sequence)?,
-            at: record.at.timestamp_millis(),
-            name: record.event.name(),
-            body: F::body(record)?,
+            order: chapter.first.order_id.uuid(),
+            first: integer(chapter.first.sequence)?,
+            last: integer(chapter.last.sequence)?,
+            at: chapter.first.at.timestamp_millis(),
+            name: chapter.first.event.name(),
+            body: F::body(&chapter)?,
         })
     }
 }

@@ -66,7 +66,7 @@ fn things<F: Form>(set: &Rows<F>) -> impl Iterator<Item = Thing> + use<'_, F> {
         .chain(versions(&set.read_orders).into_iter().map(Thing::Order))
         .chain(versions(&set.read_carts).into_iter().map(Thing::Cart))
         .chain(versions(&set.removed_carts).into_iter().map(Thing::Cart))
-        .chain(set.events.iter().map(|row| Thing::Order(row.order)))
+        .chain(set.chapters.iter().map(|row| Thing::Order(row.order)))
         .chain(set.holds.iter().map(|row| Thing::Hold(row.id)))
         .chain(set.payments.iter().map(|row| Thing::Payment(row.id)))
 }

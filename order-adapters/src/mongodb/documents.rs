@@ -13,7 +13,7 @@ use crate::group_commit::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow};
 
 /// The orders, each with its payments and with what of its history is not delivered yet.
 pub(super) const ORDERS: &str = "orders";
-/// What happened. Nothing in it ever changes.
+/// What happened, by chapters. Nothing in it ever changes.
 pub(super) const EVENTS: &str = "events";
 pub(super) const CARTS: &str = "carts";
 pub(super) const STOCK: &str = "stock";
@@ -44,8 +44,8 @@ pub(super) fn request_id(scope: &str, key: &str) -> RawDocumentBuf {
     rawdoc! { "scope": scope, "key": key }
 }
 
-/// The id of an event. Those of one order lie side by side, in their sequence.
-pub(super) fn event_id(order: Uuid, sequence: i64) -> RawDocumentBuf {
+/// The id of a chapter, by its last event. Those of one order lie side by side, in their sequence.
+pub(super) fn chapter_id(order: Uuid, sequence: i64) -> RawDocumentBuf {
     rawdoc! { "order_id": order.to_string(), "sequence": sequence }
 }
 
@@ -86,7 +86,9 @@ pub(super) fn order(row: &OrderRow<Documents>, payments: &[&PaymentRow]) -> RawD
     document.append(cstr!("payments"), list);
     document.append(cstr!("sellers"), row.sellers.clone());
     document.append(cstr!("search"), row.search.as_str());
-    document.append(cstr!("body"), row.body.clone());
+    if let Some(body) = &row.body {
+        document.append(cstr!("body"), body.clone());
+    }
     document
 }
 

@@ -87,7 +87,7 @@ fn any(field: &str, values: Vec<Bson>) -> Document {
 fn orders(sets: &[&Rows]) -> Vec<Document> {
     let puts = || sets.iter().flat_map(|set| &set.orders);
     let read = sets.iter().flat_map(|set| &set.read_orders).map(|(id, _)| *id);
-    let events = sets.iter().flat_map(|set| &set.events).map(|event| event.order);
+    let events = sets.iter().flat_map(|set| &set.chapters).map(|chapter| chapter.order);
     let by_id: HashSet<Uuid> = puts().map(|order| order.id).chain(read).chain(events).collect();
     let numbers: Vec<Bson> = puts().map(|order| Bson::from(order.number.as_str())).collect();
     let carts = ids(puts().filter_map(|order| order.cart));

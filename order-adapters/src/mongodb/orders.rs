@@ -1,4 +1,4 @@
-use ::mongodb::bson::doc;
+use ::mongodb::bson::{Document, doc};
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
@@ -9,7 +9,8 @@ use order_core::time::Timestamp;
 use super::MongoStore;
 use super::documents::{EVENTS, ORDERS};
 use super::list::{Question, list};
-use super::values::{body, date, parsed};
+use super::values::{body, counter, date, inner, parsed};
+use crate::history::Told;
 
 #[async_trait]
 impl OrderRepository for MongoStore {
@@ -51,8 +52,13 @@ impl OrderRepository for MongoStore {
 
     async fn history(&self, id: OrderId) -> Result<Vec<EventRecord>, StoreError> {
         // From the primary: a repeated request is answered from it.
-        let found = self.all("read a history", history(id)).await?;
-        found.into_iter().map(|event| body(EVENTS, event)).collect()
+        let found = self.all("read a history", history(id, 1)).await?;
+        let mut history = Vec::new();
+        for chapter in found {
+            let (_, last, told) = told(chapter)?;
+            history.extend(told.records(id, last));
+        }
+        Ok(history)
     }
 }
 
@@ -61,6 +67,14 @@ impl MongoStore {
         let found = self.one("find an order", ORDERS, doc! { field: value }).await?;
         found.map(|order| body(ORDERS, order)).transpose()
     }
+}
+
+/// A chapter: of which order it is, the number of its last event, and what it tells.
+pub(super) fn told(chapter: Document) -> Result<(OrderId, u64, Told), StoreError> {
+    let id = inner(EVENTS, &chapter, "_id")?;
+    let order = OrderId::from_uuid(parsed(EVENTS, id, "order_id")?);
+    let last = counter(EVENTS, id, "sequence")?;
+    Ok((order, last, body(EVENTS, chapter)?))
 }
 
 /// The newest order with a payment that its provider calls so.
@@ -82,12 +96,10 @@ pub(super) fn due(now: Timestamp, limit: u32) -> Question {
         .limit(limit)
 }
 
-/// The events of an order, in their sequence.
-pub(super) fn history(id: OrderId) -> Question {
+/// The chapters of an order that end with this event or a later one, in their sequence.
+pub(super) fn history(id: OrderId, from: i64) -> Question {
     let order = id.to_string();
-    let from = doc! { "order_id": &order, "sequence": 1_i64 };
+    let from = doc! { "order_id": &order, "sequence": from };
     let to = doc! { "order_id": order, "sequence": i64::MAX };
-    Question::new(EVENTS, doc! { "_id": { "$gte": from, "$lte": to } })
-        .fields(doc! { "body": 1 })
-        .walks("_id_", doc! { "_id": 1 })
+    Question::new(EVENTS, doc! { "_id": { "$gte": from, "$lte": to } }).walks("_id_", doc! { "_id": 1 })
 }

@@ -7,18 +7,18 @@ use ::mongodb::bson::{Bson, Document, doc};
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::OrderId;
-use order_core::order::EventRecord;
 use order_core::store::{OutboxMessage, OutboxRepository};
 use order_core::time::Timestamp;
-use uuid::Uuid;
 
 use super::MongoStore;
 use super::documents::{EVENTS, ORDERS};
 use super::list::Question;
-use super::values::{body, bounded, corrupt, date, inner, instant, internal, number, parsed};
+use super::orders::{history as chapters, told};
+use super::values::{bounded, corrupt, counter, date, inner, instant, internal, number, parsed};
+use crate::history::{self, LONGEST, Told};
 
 /// The most events of one order that are claimed at once.
-const MAX_CLAIMED: i64 = 100;
+const MAX_CLAIMED: u32 = 100;
 
 /// How often a delivery is noted anew because another event has come behind it in the same moment.
 const MAX_TRIES: u32 = 100;
@@ -33,7 +33,7 @@ impl OutboxRepository for MongoStore {
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         let mut found = self.heads("find free events", free(orders)).await?;
         found.extend(self.heads("find events that have waited", waited(now, orders)).await?);
-        found.sort_unstable_by_key(|head| (head.at, head.order_id));
+        found.sort_unstable_by_key(Head::age);
         found.truncate(usize::try_from(orders).unwrap_or(usize::MAX));
         let claimed = self.claim(&found, now, until).await?;
         self.messages(&claimed, MAX_CLAIMED).await
@@ -44,8 +44,8 @@ impl OutboxRepository for MongoStore {
         let behind = sequence.saturating_add(1);
         let id = order_id.to_string();
         for _ in 0..MAX_TRIES {
-            let next = doc! { "_id": { "order_id": &id, "sequence": behind } };
-            let next = self.one("find the event behind", EVENTS, next).await?;
+            let next = chapters(order_id, behind).limit(1);
+            let next = self.all("find the event behind", next).await?.pop();
             let mut filter = doc! { "_id": &id, "outbox.head": { "$lte": sequence } };
             let change = if let Some(next) = next {
                 let at = instant(EVENTS, &next, "at")?;
@@ -125,25 +125,28 @@ fn lengths(state: &str) -> [Document; 2] {
     [doc! { "$match": { "outbox.state": state } }, doc! { "$group": { "_id": 1, "sum": { "$sum": length } } }]
 }
 
-/// The first event of an order that waits.
+/// The first event of an order that waits, and since when.
 #[derive(Debug)]
 struct Head {
-    order_id: Uuid,
-    sequence: i64,
-    attempts: u32,
+    head: history::Head,
     at: Timestamp,
 }
 
 impl Head {
+    /// What tells the oldest one.
+    fn age(&self) -> (Timestamp, OrderId) {
+        (self.at, self.head.order_id)
+    }
+
     fn read(order: &Document) -> Result<Self, StoreError> {
         let outbox = inner(ORDERS, order, "outbox")?;
         let attempts = u32::try_from(number(ORDERS, outbox, "attempts")?);
-        Ok(Self {
-            order_id: parsed(ORDERS, order, "_id")?,
-            sequence: number(ORDERS, outbox, "head")?,
+        let head = history::Head {
+            order_id: OrderId::from_uuid(parsed(ORDERS, order, "_id")?),
+            sequence: counter(ORDERS, outbox, "head")?,
             attempts: attempts.map_err(|source| corrupt(ORDERS, source))?,
-            at: instant(ORDERS, outbox, "at")?,
-        })
+        };
+        Ok(Self { head, at: instant(ORDERS, outbox, "at")? })
     }
 }
 
@@ -158,7 +161,7 @@ impl MongoStore {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: Vec<String> = found.iter().map(|head| head.order_id.to_string()).collect();
+        let ids: Vec<String> = found.iter().map(|head| head.head.order_id.to_string()).collect();
         let mark = ObjectId::new();
         let is_over = doc! { "outbox.state": "busy", "outbox.busy_until": { "$lte": date(now) } };
         let filter = doc! { "_id": { "$in": &ids }, "$or": [{ "outbox.state": "free" }, is_over] };
@@ -167,39 +170,43 @@ impl MongoStore {
         self.change_all("claim events", ORDERS, filter, doc! { "$set": claim }).await?;
         let claimed = heads(doc! { "_id": { "$in": ids }, "outbox.claimed_by": mark });
         let mut claimed = self.heads("read claimed events", claimed).await?;
-        claimed.sort_unstable_by_key(|head| (head.at, head.order_id));
+        claimed.sort_unstable_by_key(Head::age);
         Ok(claimed)
     }
 
     /// The heads with what is behind them, at most so many of each. Events never change, so that this needs no transaction.
-    async fn messages(&self, heads: &[Head], most: i64) -> Result<Vec<OutboxMessage>, StoreError> {
+    async fn messages(&self, heads: &[Head], most: u32) -> Result<Vec<OutboxMessage>, StoreError> {
         if heads.is_empty() {
             return Ok(Vec::new());
         }
         let events = self.all("read events", events(heads, most)).await?;
-        let mut of_orders: HashMap<Uuid, Vec<EventRecord>> = HashMap::new();
-        for event in events {
-            let order: Uuid = parsed(EVENTS, inner(EVENTS, &event, "_id")?, "order_id")?;
-            of_orders.entry(order).or_default().push(body(EVENTS, event)?);
+        let mut of_orders: HashMap<OrderId, Vec<(u64, Told)>> = HashMap::new();
+        for chapter in events {
+            let (order, last, told) = told(chapter)?;
+            of_orders.entry(order).or_default().push((last, told));
         }
         let mut messages = Vec::new();
-        for head in heads {
-            for record in of_orders.remove(&head.order_id).unwrap_or_default() {
-                let is_head = i64::try_from(record.sequence) == Ok(head.sequence);
-                messages.push(OutboxMessage::new(record, if is_head { head.attempts } else { 0 }));
+        for Head { head, .. } in heads {
+            for (last, told) in of_orders.remove(&head.order_id).unwrap_or_default() {
+                messages.extend(told.messages(last, head, most));
             }
         }
         Ok(messages)
     }
 }
 
-/// The events of orders from their heads on. Those of one order come in their sequence.
-fn events(heads: &[Head], most: i64) -> Question {
+/// The chapters of orders from their heads on, with so many events behind. Those of one order come in their sequence.
+fn events(heads: &[Head], most: u32) -> Question {
     let ranges: Vec<Bson> = heads
         .iter()
-        .map(|head| {
-            let id = |sequence: i64| doc! { "order_id": head.order_id.to_string(), "sequence": sequence };
-            let (from, to) = (id(head.sequence), id(head.sequence.saturating_add(most)));
+        .map(|Head { head, .. }| {
+            let id =
+                |sequence: u64| doc! { "order_id": head.order_id.to_string(), "sequence": bounded(sequence) };
+            let beyond = head
+                .sequence
+                .saturating_add(u64::from(most))
+                .saturating_add(u64::try_from(LONGEST).unwrap_or(u64::MAX));
+            let (from, to) = (id(head.sequence), id(beyond));
             Bson::from(doc! { "_id": { "$gte": from, "$lt": to } })
         })
         .collect();

@@ -59,7 +59,7 @@ fn passes() -> Vec<(Question, &'static str)> {
     let notice: InboxCursor = format!("{:016x}017879", 1_000).parse().unwrap();
     vec![
         (orders::due(now, 9), "orders_due"),
-        (orders::history(id()), "_id_"),
+        (orders::history(id(), 1), "_id_"),
         (orders::by_reference(&provider, &"pi_1".parse().unwrap()), "orders_by_reference"),
         (inbox::due(now, 9), "inbox_due"),
         (inbox::settled(now, 9), "inbox_settled"),

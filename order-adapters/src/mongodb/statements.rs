@@ -10,7 +10,7 @@ use ::mongodb::bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
 use uuid::Uuid;
 
 use super::documents::{
-    self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, event_id, request_id,
+    self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, chapter_id, request_id,
 };
 use super::levels;
 use super::values::Rows;
@@ -46,7 +46,7 @@ pub(super) fn apply(sets: &[&Rows], sums: &Sums<'_>, now: DateTime) -> Vec<State
     read(&mut statements, ORDERS, sets.iter().flat_map(|set| &set.read_orders));
     put_carts(&mut statements, sets);
     put_orders(&mut statements, sets);
-    add_events(&mut statements, sets);
+    add_chapters(&mut statements, sets);
     put_reservations(&mut statements, sets);
     statements
 }
@@ -225,14 +225,14 @@ impl Span {
 
 fn put_orders(statements: &mut Vec<Statement>, sets: &[&Rows]) {
     let mut spans: BTreeMap<Uuid, Span> = BTreeMap::new();
-    for event in sets.iter().flat_map(|set| &set.events) {
-        let Some(span) = spans.get_mut(&event.order) else {
-            let span = Span { first: event.sequence, at: event.at, last: event.sequence, has_gap: false };
-            spans.insert(event.order, span);
+    for chapter in sets.iter().flat_map(|set| &set.chapters) {
+        let Some(span) = spans.get_mut(&chapter.order) else {
+            let span = Span { first: chapter.first, at: chapter.at, last: chapter.last, has_gap: false };
+            spans.insert(chapter.order, span);
             continue;
         };
-        span.has_gap = span.has_gap || event.sequence != span.last.saturating_add(1);
-        span.last = event.sequence;
+        span.has_gap = span.has_gap || chapter.first != span.last.saturating_add(1);
+        span.last = chapter.last;
     }
     let mut payments: HashMap<Uuid, Vec<_>> = HashMap::new();
     for payment in sets.iter().flat_map(|set| &set.payments) {
@@ -295,12 +295,12 @@ pub(super) fn pipeline(stage: RawDocumentBuf) -> RawArrayBuf {
     pipeline
 }
 
-fn add_events(statements: &mut Vec<Statement>, sets: &[&Rows]) {
+fn add_chapters(statements: &mut Vec<Statement>, sets: &[&Rows]) {
     let mut inserts = Many::inserts(EVENTS);
-    for event in sets.iter().flat_map(|set| &set.events) {
+    for chapter in sets.iter().flat_map(|set| &set.chapters) {
         inserts.parts.push(rawdoc! {
-            "_id": event_id(event.order, event.sequence), "at": DateTime::from_millis(event.at),
-            "name": event.name, "body": event.body.clone(),
+            "_id": chapter_id(chapter.order, chapter.last), "at": DateTime::from_millis(chapter.at),
+            "name": chapter.name, "body": chapter.body.clone(),
         });
     }
     inserts.into_statements(statements);

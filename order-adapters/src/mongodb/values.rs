@@ -1,7 +1,9 @@
 //! How values are stored, and what a driver's error means.
 
+use ::mongodb::bson::serde_helpers::HumanReadable;
 use ::mongodb::bson::{
-    Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, deserialize_from_bson, serialize_to_bson,
+    Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, deserialize_from_bson,
+    serialize_to_raw_document_buf,
 };
 use ::mongodb::error::{
     Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
@@ -26,16 +28,11 @@ impl Form for Documents {
     type Body = RawDocumentBuf;
     type Names = RawArrayBuf;
 
+    const HAS_WHOLE_ORDERS: bool = true;
+
     fn body<T: Serialize>(value: &T) -> Result<RawDocumentBuf, StoreError> {
-        match serialize_to_bson(value) {
-            Ok(Bson::Document(document)) => RawDocumentBuf::try_from(&document)
-                .map_err(|source| internal("write a value as a document", source)),
-            Ok(other) => Err(internal(
-                "write a value as a document",
-                std::io::Error::other(format!("it became {:?}", other.element_type())),
-            )),
-            Err(source) => Err(internal("write a value as a document", source)),
-        }
+        serialize_to_raw_document_buf(&HumanReadable(value))
+            .map_err(|source| internal("write a value as a document", source))
     }
 
     fn names(names: &[&str]) -> RawArrayBuf {
@@ -188,4 +185,35 @@ fn is_lost(error: &Error) -> bool {
             | ErrorKind::DnsResolve { .. }
             | ErrorKind::Shutdown
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use ::mongodb::bson::serialize_to_bson;
+    use order_core::conformance::sample::{Sampler, customer_cart};
+
+    use super::*;
+    use crate::history::chapters;
+
+    /// The short way to a document writes what the driver makes of a value otherwise.
+    #[test]
+    fn values_are_documents_that_people_can_read() {
+        let sampler = Sampler::new(5);
+        let (set, order) = sampler.order("ann", "tea");
+        let (approved, paid) = sampler.approve(&order);
+        let mut cart = sampler.cart(customer_cart("ann"));
+        sampler.fill(&mut cart, "tea", 2);
+        let mut pairs = vec![pair(&order), pair(&paid), pair(&cart)];
+        let chapters = chapters(&set.events).chain(chapters(&approved.events));
+        pairs.extend(chapters.map(|chapter| pair(&chapter)));
+        for (short, long) in pairs {
+            assert_eq!(short, long);
+        }
+    }
+
+    /// A value written in the short way, and in the other one.
+    fn pair(value: &impl Serialize) -> (Bson, Bson) {
+        let short = Document::try_from(&*Documents::body(value).unwrap()).unwrap();
+        (Bson::from(short), serialize_to_bson(value).unwrap())
+    }
 }

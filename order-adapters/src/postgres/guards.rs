@@ -27,7 +27,8 @@ pub(super) fn look<'q>(sql: SqlStr, sets: &[&'q Rows]) -> Query<'q> {
     let read_orders = sets.iter().flat_map(|set| &set.read_orders).map(|(id, _)| *id);
     let other_carts =
         sets.iter().flat_map(|set| set.read_carts.iter().chain(&set.removed_carts)).map(|(id, _)| *id);
-    let histories: HashSet<Uuid> = sets.iter().flat_map(|set| &set.events).map(|event| event.order).collect();
+    let histories: HashSet<Uuid> =
+        sets.iter().flat_map(|set| &set.chapters).map(|chapter| chapter.order).collect();
     sqlx::query(sql)
         .bind(sets.iter().map(|set| set.id).collect::<Vec<_>>())
         .bind(requests().map(|request| request.scope.as_str()).collect::<Vec<_>>())

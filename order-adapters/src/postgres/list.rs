@@ -3,10 +3,11 @@ use order_core::order::OrderStatus;
 use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
 use sqlx::{Postgres, QueryBuilder};
 
+use super::orders::whole_order;
 use super::schema::Schema;
 use super::values::searchable;
 
-/// The bodies of a page of orders, and of one more if there is one.
+/// A page of orders, and one more if there is one.
 ///
 /// Each branch is in the order of ids and stops when it has enough: one of the customer or the seller, if one is asked for,
 /// else one of each status, else one of all. There is an index for each of them that has that order.
@@ -17,13 +18,14 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
     };
     let wanted = i64::from(page.limit()) + 1;
     let enough = wanted + i64::from(page.skip);
-    let mut query = QueryBuilder::new("SELECT body FROM (");
+    let mut query = QueryBuilder::new("");
+    query.push(schema.sql(whole_order!("SELECT ", " FROM (")).0);
     for (index, status) in branches(filter).into_iter().enumerate() {
         query.push(if index == 0 { "(" } else { " UNION ALL (" });
         branch(&mut query, schema, filter, status, page);
         query.push(" ORDER BY ").push(key(filter)).push(order).push(" LIMIT ").push_bind(enough).push(")");
     }
-    query.push(") AS page ORDER BY id").push(order).push(" LIMIT ").push_bind(wanted);
+    query.push(") AS o ORDER BY o.id").push(order).push(" LIMIT ").push_bind(wanted);
     query.push(" OFFSET ").push_bind(i64::from(page.skip));
     query
 }
@@ -56,7 +58,7 @@ fn branch(
     status: Option<OrderStatus>,
     page: PageRequest,
 ) {
-    query.push("SELECT o.id, o.body FROM ");
+    query.push("SELECT o.id, o.body, o.body_version, o.version FROM ");
     if let Some(seller) = filter.seller_id.as_ref().filter(|_| walks_sellers(filter)) {
         let tables = "{schema}.order_sellers AS s JOIN {schema}.orders AS o ON o.id = s.order_id";
         query.push(schema.sql(tables).0).push(" WHERE s.seller_id = ").push_bind(seller.as_str().to_owned());

@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::OrderId;
-use order_core::order::EventRecord;
 use order_core::store::{OutboxMessage, OutboxRepository};
 use order_core::time::Timestamp;
 use sqlx::postgres::PgRow;
@@ -9,9 +8,10 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::values::{body, bounded, column, corrupt, counter, uuid};
+use crate::history::{self, Told};
 
 /// The most events of one order that are claimed at once.
-const MAX_CLAIMED: i64 = 100;
+const MAX_CLAIMED: u32 = 100;
 
 /// The oldest heads among the free ones and those whose wait is over, but for those that somebody else is just claiming.
 const CLAIM: &str = "
@@ -27,14 +27,23 @@ const CLAIM: &str = "
     UPDATE {schema}.outbox AS o SET busy_until = $2 FROM heads WHERE o.order_id = heads.order_id
     RETURNING o.order_id, o.head, o.attempts, o.at";
 
-/// The events of claimed orders from their heads on.
+/// The chapters with what waits of claimed orders: from their heads on.
 const MESSAGES: &str = "
-    SELECT e.body, CASE e.sequence WHEN h.head THEN h.attempts ELSE 0 END
+    SELECT e.body, e.sequence, h.order_id, h.head, h.attempts
     FROM unnest($1::uuid[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS h (order_id, head, attempts, place)
     CROSS JOIN LATERAL (
-        SELECT l.sequence, l.body FROM {schema}.events AS l
-        WHERE l.order_id = h.order_id AND l.sequence >= h.head AND l.sequence < h.head + $4
+        SELECT c.sequence, c.body FROM {schema}.events AS c
+        WHERE c.order_id = h.order_id AND c.sequence >= h.head ORDER BY c.sequence LIMIT $4
     ) AS e ORDER BY h.place, e.sequence";
+
+/// The chapters with the heads that failed often.
+const STUCK: &str = "
+    SELECT e.body, e.sequence, o.order_id, o.head, o.attempts
+    FROM {schema}.outbox AS o CROSS JOIN LATERAL (
+        SELECT c.sequence, c.body FROM {schema}.events AS c
+        WHERE c.order_id = o.order_id AND c.sequence >= o.head ORDER BY c.sequence LIMIT 1
+    ) AS e
+    WHERE o.attempts > 0 AND o.attempts >= $1 ORDER BY o.at, o.order_id LIMIT $2";
 
 #[async_trait]
 impl OutboxRepository for PostgresStore {
@@ -76,14 +85,9 @@ impl OutboxRepository for PostgresStore {
     }
 
     async fn stuck_outbox(&self, attempts: u32, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
-        let query = sqlx::query(self.sql(
-            "SELECT e.body, o.attempts FROM {schema}.outbox AS o
-             JOIN {schema}.events AS e ON e.order_id = o.order_id AND e.sequence = o.head
-             WHERE o.attempts > 0 AND o.attempts >= $1 ORDER BY o.at, o.order_id LIMIT $2",
-        ));
-        let query = query.bind(i64::from(attempts)).bind(i64::from(limit));
+        let query = sqlx::query(self.sql(STUCK)).bind(i64::from(attempts)).bind(i64::from(limit));
         let rows = self.all("find stuck events", query).await?;
-        rows.iter().map(message).collect()
+        messages(&rows, 1)
     }
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
@@ -124,15 +128,23 @@ impl PostgresStore {
             .bind(heads.iter().map(|head| head.order_id).collect::<Vec<_>>())
             .bind(heads.iter().map(|head| head.sequence).collect::<Vec<_>>())
             .bind(heads.iter().map(|head| head.attempts).collect::<Vec<_>>())
-            .bind(MAX_CLAIMED);
-        let rows = self.all("read events", query).await?;
-        rows.iter().map(message).collect()
+            .bind(i64::from(MAX_CLAIMED));
+        messages(&self.all("read events", query).await?, MAX_CLAIMED)
     }
 }
 
-fn message(row: &PgRow) -> Result<OutboxMessage, StoreError> {
-    let record: EventRecord = body("events", row)?;
-    let attempts: i32 = column("outbox", row, 1)?;
-    let attempts = u32::try_from(attempts).map_err(|source| corrupt("outbox", source))?;
-    Ok(OutboxMessage::new(record, attempts))
+/// At most so many messages of each order, from chapters and heads.
+fn messages(rows: &[PgRow], most: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+    let mut messages = Vec::new();
+    for row in rows {
+        let (told, last): (Told, u64) = (body("events", row)?, counter("events", row, 1)?);
+        let attempts: i32 = column("outbox", row, 4)?;
+        let head = history::Head {
+            order_id: OrderId::from_uuid(uuid("outbox", row, 2)?),
+            sequence: counter("outbox", row, 3)?,
+            attempts: u32::try_from(attempts).map_err(|source| corrupt("outbox", source))?,
+        };
+        messages.extend(told.messages(last, &head, most));
+    }
+    Ok(messages)
 }

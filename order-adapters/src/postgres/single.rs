@@ -5,10 +5,10 @@ use sqlx::SqlStr;
 
 use super::statement::{Query, call};
 use super::values::{Rows, Texts};
-use crate::group_commit::{CartRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
+use crate::group_commit::{CartRow, ChapterRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
 
 /// How many parameters [`apply_one`] has.
-const PARAMETERS: usize = 53;
+const PARAMETERS: usize = 54;
 
 /// The most stock levels it changes: each by a statement of its own, which is dearer for many.
 const MAX_LEVELS: usize = 8;
@@ -18,22 +18,16 @@ pub(super) fn apply_one_sql() -> String {
     call("", "apply_write_set", PARAMETERS)
 }
 
-/// Whether a write-set is one that this statement applies: at most one row of each kind, events and stock excepted.
+/// Whether a write-set is one that this statement applies: at most one row of each kind, but for stock.
 pub(super) fn is_simple(set: &Rows, sums: &Sums<'_>) -> bool {
-    let order = set.orders.first().map(|order| order.id);
-    let is_one_history = set.events.iter().all(|event| Some(event.order) == order)
-        && set
-            .events
-            .iter()
-            .zip(set.events.iter().skip(1))
-            .all(|(event, next)| event.sequence.checked_add(1) == Some(next.sequence));
     set.carts.len() <= 1
         && set.orders.len() <= 1
         && set.payments.len() <= 1
         && set.holds.len() <= 1
         && set.read.is_empty()
         && set.removed_carts.is_empty()
-        && is_one_history
+        && set.chapters.len() <= 1
+        && set.chapters.iter().all(|chapter| set.orders.iter().any(|order| order.id == chapter.order))
         && sums.len() <= MAX_LEVELS
         && set.entries.is_empty()
         && sums.values().all(|sum| !sum.may_be_new && sum.threshold == Threshold::Kept)
@@ -46,7 +40,7 @@ pub(super) fn apply_one(sql: SqlStr, set: &Rows) -> Query<'_> {
     let query = bind_cart(query, set.carts.first());
     let query = bind_order(query, set.orders.first());
     let query = bind_payment(query, set.payments.first());
-    let query = bind_events(query, &set.events);
+    let query = bind_chapter(query, set.chapters.first());
     let query = bind_hold(query, set.holds.first());
     bind_stock(query, set)
 }
@@ -88,7 +82,7 @@ fn bind_order<'q>(query: Query<'q>, row: Option<&'q OrderRow<Texts>>) -> Query<'
         .bind(row.and_then(|row| row.due))
         .bind(row.map(|row| row.sellers.as_str()))
         .bind(row.map(|row| row.search.as_str()))
-        .bind(row.map(|row| row.body.as_str()))
+        .bind(row.and_then(|row| row.body.as_deref()))
 }
 
 /// A payment is one of the order's.
@@ -102,13 +96,14 @@ fn bind_payment<'q>(query: Query<'q>, row: Option<&'q PaymentRow>) -> Query<'q> 
         .bind(row.map(|row| row.refunding))
 }
 
-/// Events are the order's, and follow each other.
-fn bind_events<'q>(query: Query<'q>, rows: &'q [EventRow<Texts>]) -> Query<'q> {
+/// A chapter is of the order's history.
+fn bind_chapter<'q>(query: Query<'q>, row: Option<&'q ChapterRow<Texts>>) -> Query<'q> {
     query
-        .bind(rows.first().map(|row| row.sequence))
-        .bind(rows.iter().map(|row| row.at).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.name).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
+        .bind(row.map(|row| row.first))
+        .bind(row.map(|row| row.last))
+        .bind(row.map(|row| row.at))
+        .bind(row.map(|row| row.name))
+        .bind(row.map(|row| row.body.as_str()))
 }
 
 fn bind_hold<'q>(query: Query<'q>, row: Option<&'q HoldRow<Texts>>) -> Query<'q> {

@@ -8,12 +8,12 @@ use sqlx::{Arguments as _, Postgres, SqlStr};
 use uuid::Uuid;
 
 use super::values::{Rows, Texts, names};
-use crate::group_commit::{CartRow, EntryRow, EventRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
+use crate::group_commit::{CartRow, ChapterRow, EntryRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// How many parameters [`apply`] has.
-const PARAMETERS: usize = 88;
+const PARAMETERS: usize = 89;
 
 /// The text of a call of one of our functions with so many parameters.
 pub(super) fn call(columns: &str, function: &str, parameters: usize) -> String {
@@ -40,7 +40,7 @@ pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Quer
     let query = bind_carts(query, sets);
     let query = bind_sellers(bind_orders(query, sets), sets);
     let query = bind_payments(query, sets);
-    let query = bind_events(query, sets);
+    let query = bind_chapters(query, sets);
     let query = bind_holds(query, sets);
     let changed = sets.iter().map(|set| set.at).max().unwrap_or_default();
     bind_entries(bind_stock(query, sums).bind(changed), sets)
@@ -50,9 +50,9 @@ pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Quer
 fn size(set: &Rows) -> usize {
     /// Those of a row without its value.
     const ROW: usize = 256;
-    let orders = set.orders.iter().map(|row| &row.body);
+    let orders = set.orders.iter().filter_map(|row| row.body.as_ref());
     let others = set.carts.iter().map(|row| &row.body).chain(set.holds.iter().map(|row| &row.body));
-    let bodies = orders.chain(others).chain(set.events.iter().map(|row| &row.body));
+    let bodies = orders.chain(others).chain(set.chapters.iter().map(|row| &row.body));
     bodies.map(|body| body.len().saturating_add(ROW)).fold(ROW, usize::saturating_add)
 }
 
@@ -165,7 +165,7 @@ fn bind_orders<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         .bind(column(&rows, |row| row.due))
         .bind(column(&rows, |row| row.sellers.as_str()))
         .bind(column(&rows, |row| row.search.as_str()))
-        .bind(column(&rows, |row| row.body.as_str()))
+        .bind(column(&rows, |row| row.body.as_deref()))
 }
 
 /// The sellers of new orders, each once.
@@ -193,37 +193,41 @@ fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         .bind(column(&rows, |row| row.refunding))
 }
 
-fn bind_events<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
-    let rows: Vec<&EventRow<Texts>> =
-        sorted(sets.iter().flat_map(|set| &set.events), |row| (row.order, row.sequence));
+fn bind_chapters<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
+    let rows: Vec<&ChapterRow<Texts>> =
+        sorted(sets.iter().flat_map(|set| &set.chapters), |row| (row.order, row.first));
     let query = query
         .bind(column(&rows, |row| row.order))
-        .bind(column(&rows, |row| row.sequence))
+        .bind(column(&rows, |row| row.last))
+        .bind(column(&rows, |row| row.last.saturating_sub(row.first).saturating_add(1)))
         .bind(column(&rows, |row| row.at))
         .bind(column(&rows, |row| row.name))
         .bind(column(&rows, |row| row.body.as_str()));
-    let histories: Vec<_> = rows.chunk_by(|event, next| event.order == next.order).collect();
-    let last = histories.iter().filter_map(|events| events.last());
+    let histories: Vec<_> = rows.chunk_by(|chapter, next| chapter.order == next.order).collect();
+    let last = histories.iter().filter_map(|chapters| chapters.last());
     let query = query
-        .bind(first(&histories, |event| event.order))
-        .bind(first(&histories, |event| event.sequence))
-        .bind(last.map(|event| event.sequence).collect::<Vec<_>>())
-        .bind(first(&histories, |event| event.at));
+        .bind(first(&histories, |chapter| chapter.order))
+        .bind(first(&histories, |chapter| chapter.first))
+        .bind(last.map(|chapter| chapter.last).collect::<Vec<_>>())
+        .bind(first(&histories, |chapter| chapter.at));
     let new = new_orders(sets);
-    let follows = |event: &EventRow<Texts>, next: &EventRow<Texts>| {
-        event.order == next.order && event.sequence.checked_add(1) == Some(next.sequence)
+    let follows = |chapter: &ChapterRow<Texts>, next: &ChapterRow<Texts>| {
+        chapter.order == next.order && chapter.last.checked_add(1) == Some(next.first)
     };
-    let runs: Vec<_> = rows.chunk_by(|event, next| follows(event, next)).collect();
+    let runs: Vec<_> = rows.chunk_by(|chapter, next| follows(chapter, next)).collect();
     let known = runs.iter().filter_map(|run| run.first());
-    let known = known.filter(|event| event.sequence != 1 || !new.contains(&event.order));
+    let known = known.filter(|chapter| chapter.first != 1 || !new.contains(&chapter.order));
     let (orders, sequences): (Vec<Uuid>, Vec<i64>) =
-        known.map(|event| (event.order, event.sequence.saturating_sub(1))).unzip();
+        known.map(|chapter| (chapter.order, chapter.first.saturating_sub(1))).unzip();
     query.bind(orders).bind(sequences)
 }
 
-/// Something of the first event of each history.
-fn first<'q, T>(histories: &[&[&'q EventRow<Texts>]], value: impl Fn(&'q EventRow<Texts>) -> T) -> Vec<T> {
-    histories.iter().filter_map(|events| events.first()).map(|event| value(event)).collect()
+/// Something of the first chapter of each history.
+fn first<'q, T>(
+    histories: &[&[&'q ChapterRow<Texts>]],
+    value: impl Fn(&'q ChapterRow<Texts>) -> T,
+) -> Vec<T> {
+    histories.iter().filter_map(|chapters| chapters.first()).map(|chapter| value(chapter)).collect()
 }
 
 fn bind_holds<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {

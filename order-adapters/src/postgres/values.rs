@@ -27,6 +27,8 @@ impl Form for Texts {
     type Body = String;
     type Names = String;
 
+    const HAS_WHOLE_ORDERS: bool = false;
+
     fn body<T: Serialize>(value: &T) -> Result<String, StoreError> {
         thread_local! {
             /// It grows once, and not with every value.

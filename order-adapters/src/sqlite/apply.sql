@@ -1,6 +1,6 @@
--- How a write-set is applied: as one row that is put into a view. The trigger does all of it in the one statement that fired
--- it, or nothing: what breaks a constraint, or finds a guard broken, takes everything back. View and trigger belong to the
--- writing connection and are not in the file.
+-- How a write-set is applied: as one row that is put into a view. A trigger does all of it in the one statement that fired
+-- it, or nothing: what breaks a constraint, or finds a guard broken, takes everything back. View and triggers belong to the
+-- writing connection and are not in the file. What they have in common is in `apply_head.sql`.
 --
 -- A row has room for one cart, one order and one reservation; a write-set with more of a kind has more rows, and so has one with
 -- what must be there or goes. Lists are JSON arrays, ids in them hexadecimal. What is not there is NULL.
@@ -20,8 +20,8 @@ CREATE TEMP VIEW apply AS SELECT
     NULL AS order_due, NULL AS order_sellers, NULL AS order_search, NULL AS order_body,
     -- The order's: a list of [id, provider, reference, captured, refunded, refunding].
     NULL AS payments,
-    -- A list of [order, sequence, at, name, body], the body as a text.
-    NULL AS events,
+    -- A list of [order, sequence, count, at, name, body], the body as a text.
+    NULL AS chapters,
     NULL AS hold_is_new, NULL AS hold_id, NULL AS hold_order, NULL AS hold_status, NULL AS hold_expires,
     NULL AS hold_products, NULL AS hold_body,
     -- Lists of [product, location]; of entries of journals, [product, location, place, on hand, reserved, sold, sets low at, low at,
@@ -31,42 +31,32 @@ CREATE TEMP VIEW apply AS SELECT
     -- That a level may hold.
     NULL AS most_units;
 
+-- Most rows are a cart alone, and what is not run costs nothing.
+CREATE TEMP TRIGGER apply_cart INSTEAD OF INSERT ON apply
+WHEN coalesce(NEW.order_id, NEW.chapters, NEW.hold_id, NEW.stock, NEW.unchanged_carts, NEW.unchanged_orders,
+    NEW.removed_carts) IS NULL BEGIN
+{head}END;
+
 CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply
-WHEN coalesce(NEW.unchanged_carts, NEW.unchanged_orders, NEW.removed_carts) IS NULL BEGIN
-    INSERT INTO write_sets (id, at) SELECT NEW.id, NEW.at WHERE NEW.id IS NOT NULL;
-
-    INSERT INTO idempotency (scope, key, fingerprint, subject, answered_version, created_at)
-    SELECT NEW.request_scope, NEW.request_key, NEW.request_fingerprint, NEW.request_subject, NEW.request_answered,
-        NEW.request_at
-    WHERE NEW.request_is_new = 1;
-    UPDATE idempotency SET fingerprint = NEW.request_fingerprint, subject = NEW.request_subject,
-        answered_version = NEW.request_answered, created_at = NEW.request_at
-    WHERE NEW.request_is_new = 0 AND scope = NEW.request_scope AND key = NEW.request_key AND answered_version IS NULL;
-    SELECT RAISE(ABORT, 'request') WHERE NEW.request_is_new = 0 AND changes() <> 1;
-
-    UPDATE carts SET owner_key = NEW.cart_owner, status = NEW.cart_status, version = NEW.cart_version,
-        expires_at = NEW.cart_expires, body = NEW.cart_body
-    WHERE NEW.cart_expected > 0 AND id = NEW.cart_id AND version = NEW.cart_expected;
-    SELECT RAISE(ABORT, 'cart') WHERE NEW.cart_expected > 0 AND changes() <> 1;
-    INSERT INTO carts (id, owner_key, status, version, expires_at, body)
-    SELECT NEW.cart_id, NEW.cart_owner, NEW.cart_status, NEW.cart_version, NEW.cart_expires, NEW.cart_body
-    WHERE NEW.cart_expected = 0;
-
-    -- Most rows are a cart alone, and what is not run costs nothing.
-    SELECT RAISE(IGNORE)
-    WHERE NEW.order_id IS NULL AND NEW.events IS NULL AND NEW.hold_id IS NULL AND NEW.stock IS NULL;
-
+WHEN coalesce(NEW.order_id, NEW.chapters, NEW.hold_id, NEW.stock) IS NOT NULL BEGIN
+{head}
     UPDATE orders SET number = NEW.order_number, customer_id = NEW.order_customer, cart_id = NEW.order_cart,
-        status = NEW.order_status, version = NEW.order_version, currency = NEW.order_currency,
-        total_minor = NEW.order_total, created_at = NEW.order_created, due_at = NEW.order_due,
-        sellers = NEW.order_sellers, search = NEW.order_search, body = NEW.order_body
+        currency = NEW.order_currency, created_at = NEW.order_created, sellers = NEW.order_sellers,
+        search = NEW.order_search
+    WHERE NEW.order_expected > 0 AND id = NEW.order_id AND version = NEW.order_expected
+        AND (number, customer_id, cart_id, currency, created_at, sellers, search) IS NOT (NEW.order_number,
+            NEW.order_customer, NEW.order_cart, NEW.order_currency, NEW.order_created, NEW.order_sellers,
+            NEW.order_search);
+    UPDATE orders SET status = NEW.order_status, version = NEW.order_version, total_minor = NEW.order_total,
+        due_at = NEW.order_due, body = coalesce(NEW.order_body, body),
+        body_version = iif(NEW.order_body IS NULL, coalesce(body_version, version), NEW.order_version)
     WHERE NEW.order_expected > 0 AND id = NEW.order_id AND version = NEW.order_expected;
     SELECT RAISE(ABORT, 'order') WHERE NEW.order_expected > 0 AND changes() <> 1;
     INSERT INTO orders (id, number, customer_id, cart_id, status, version, currency, total_minor, created_at, due_at,
-        sellers, search, body)
+        sellers, search, body, body_version)
     SELECT NEW.order_id, NEW.order_number, NEW.order_customer, NEW.order_cart, NEW.order_status, NEW.order_version,
         NEW.order_currency, NEW.order_total, NEW.order_created, NEW.order_due, NEW.order_sellers, NEW.order_search,
-        NEW.order_body
+        coalesce(NEW.order_body, 'null'), iif(NEW.order_body IS NULL, 0, NEW.order_version)
     WHERE NEW.order_expected = 0;
     INSERT INTO payments (id, order_id, provider, provider_reference, captured_minor, refunded_minor, refunding_minor)
     SELECT unhex(value ->> 0), NEW.order_id, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
@@ -75,10 +65,10 @@ WHEN coalesce(NEW.unchanged_carts, NEW.unchanged_orders, NEW.removed_carts) IS N
         provider_reference = excluded.provider_reference, captured_minor = excluded.captured_minor,
         refunded_minor = excluded.refunded_minor, refunding_minor = excluded.refunding_minor;
 
-    -- They wait in the outbox by a trigger of the schema. The limit keeps an event from being written out for each column.
-    INSERT INTO events (order_id, sequence, at, name, body)
-    SELECT unhex(event ->> 0), event ->> 1, event ->> 2, event ->> 3, event ->> 4
-    FROM (SELECT value AS event FROM json_each(NEW.events) LIMIT -1);
+    -- They wait in the outbox by a trigger of the schema. The limit keeps a chapter from being written out for each column.
+    INSERT INTO events (order_id, sequence, count, at, name, body)
+    SELECT unhex(chapter ->> 0), chapter ->> 1, chapter ->> 2, chapter ->> 3, chapter ->> 4, chapter ->> 5
+    FROM (SELECT value AS chapter FROM json_each(NEW.chapters) LIMIT -1);
 
     UPDATE reservations SET order_id = NEW.hold_order, status = NEW.hold_status, expires_at = NEW.hold_expires,
         products = NEW.hold_products, body = NEW.hold_body

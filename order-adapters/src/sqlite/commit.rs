@@ -1,5 +1,3 @@
-use std::iter;
-
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::cart::CartStatus;
@@ -18,16 +16,9 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use super::guards::Guards;
-use super::statement::Statement;
+use super::statement::Row;
 use super::values::{blob, hex, integer, json};
-
-/// What makes of a connection one that applies write-sets: the view, and the trigger behind it.
-pub(super) const PROGRAM: &str = include_str!("apply.sql");
-
-/// A row of the view, which is applied. Every column of it has its parameter, in the same order.
-const APPLY: &str =
-    "INSERT INTO temp.apply VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+use crate::history::{Chapter, chapters, is_written_out};
 
 #[async_trait]
 impl Commit for SqliteStore {
@@ -37,7 +28,7 @@ impl Commit for SqliteStore {
 }
 
 /// The rows of a write-set, in the order in which they are applied: one, unless it has several things of a kind.
-fn rows(set: &WriteSet) -> Result<Vec<Statement>, StoreError> {
+fn rows(set: &WriteSet) -> Result<Vec<Row>, StoreError> {
     let mut rows = Vec::with_capacity(1);
     rows.extend(row_before(set)?);
     // Carts that free their owner come first, so that another one may take them in the same commit.
@@ -48,15 +39,16 @@ fn rows(set: &WriteSet) -> Result<Vec<Statement>, StoreError> {
     let mut reservations = set.reservations.iter().peekable();
     let mut head = Some(set);
     loop {
-        let mut row = Statement::new(APPLY);
+        let mut row = Row::default();
         bind_head(&mut row, head.take())?;
         bind_cart(&mut row, carts.next())?;
-        bind_order(&mut row, orders.next())?;
+        bind_order(&mut row, orders.next(), &set.events)?;
         let reservation = reservations.next();
         let is_last = carts.peek().is_none() && orders.peek().is_none() && reservations.peek().is_none();
         // Stock is the last of all.
         let tail = Some(set).filter(|_| is_last);
-        bind_list(&mut row, tail.map(|set| set.events.as_slice()), event_row)?;
+        let chapters: Vec<Chapter<'_>> = tail.map(|set| chapters(&set.events).collect()).unwrap_or_default();
+        bind_list(&mut row, Some(&chapters), chapter_row)?;
         bind_reservation(&mut row, reservation)?;
         bind_stock(&mut row, tail)?;
         rows.push(row);
@@ -67,7 +59,7 @@ fn rows(set: &WriteSet) -> Result<Vec<Statement>, StoreError> {
 }
 
 /// What must be there, and what goes, before anything is put.
-fn row_before(set: &WriteSet) -> Result<Option<Statement>, StoreError> {
+fn row_before(set: &WriteSet) -> Result<Option<Row>, StoreError> {
     if set.unchanged.is_empty() && set.removed_carts.is_empty() {
         return Ok(None);
     }
@@ -79,83 +71,93 @@ fn row_before(set: &WriteSet) -> Result<Option<Statement>, StoreError> {
         }
     }
     let removed: Vec<_> = set.removed_carts.iter().map(|(id, version)| (id.uuid(), *version)).collect();
-    let mut row = Statement::new(APPLY);
-    bind_nothing(&mut row, 9)?;
+    let mut row = Row::default();
+    row.bind_nothing(9);
     [carts, orders, removed].iter().try_for_each(|list| bind_list(&mut row, Some(list), version_row))?;
     Ok(Some(row))
 }
 
-fn bind_nothing(row: &mut Statement, columns: usize) -> Result<(), StoreError> {
-    iter::repeat_n(None::<i64>, columns).try_for_each(|nothing| row.bind(nothing))
-}
-
 /// Binds a list, or nothing when it is empty.
 fn bind_list<'a, T, R: Serialize>(
-    row: &mut Statement,
+    row: &mut Row,
     list: Option<&'a [T]>,
     of: impl Fn(&'a T) -> Result<R, StoreError>,
 ) -> Result<(), StoreError> {
     match list.filter(|list| !list.is_empty()) {
         Some(list) => row.bind(json(&list.iter().map(of).collect::<Result<Vec<_>, _>>()?)?),
-        None => row.bind(None::<String>),
+        None => row.bind_nothing(1),
     }
+    Ok(())
 }
 
 /// The set's id and the caller's key.
-fn bind_head(row: &mut Statement, set: Option<&WriteSet>) -> Result<(), StoreError> {
-    let Some(set) = set else { return bind_nothing(row, 12) };
-    row.bind(blob(set.id.uuid()))?;
-    row.bind(set.at.timestamp_millis())?;
+fn bind_head(row: &mut Row, set: Option<&WriteSet>) -> Result<(), StoreError> {
+    let Some(set) = set else {
+        row.bind_nothing(12);
+        return Ok(());
+    };
+    row.bind(blob(set.id.uuid()));
+    row.bind(set.at.timestamp_millis());
     match &set.idempotency {
         Some(put) => bind_request(row, put)?,
-        None => bind_nothing(row, 7)?,
+        None => row.bind_nothing(7),
     }
-    bind_nothing(row, 3)
+    row.bind_nothing(3);
+    Ok(())
 }
 
 fn version_row((id, version): &(Uuid, u64)) -> Result<(String, i64), StoreError> {
     Ok((hex(*id), integer(*version)?))
 }
 
-fn bind_request(row: &mut Statement, put: &IdempotencyPut) -> Result<(), StoreError> {
+fn bind_request(row: &mut Row, put: &IdempotencyPut) -> Result<(), StoreError> {
     let record = &put.record;
-    row.bind(put.is_new)?;
-    row.bind(record.scope.clone())?;
-    row.bind(record.key.as_str().to_owned())?;
-    row.bind(record.fingerprint.clone())?;
-    row.bind(blob(record.subject))?;
-    row.bind(record.answered_version.map(integer).transpose()?)?;
-    row.bind(record.created_at.timestamp_millis())
+    row.bind(put.is_new);
+    row.bind(record.scope.as_str());
+    row.bind(record.key.as_str());
+    row.bind(record.fingerprint.as_str());
+    row.bind(blob(record.subject));
+    row.bind(record.answered_version.map(integer).transpose()?);
+    row.bind(record.created_at.timestamp_millis());
+    Ok(())
 }
 
-fn bind_cart(row: &mut Statement, put: Option<&CartPut>) -> Result<(), StoreError> {
-    let Some(CartPut { expected, cart }) = put else { return bind_nothing(row, 7) };
-    row.bind(integer(*expected)?)?;
-    row.bind(blob(cart.id.uuid()))?;
-    row.bind(cart.owner.key())?;
-    row.bind(cart.status.name())?;
-    row.bind(integer(cart.version)?)?;
-    row.bind(cart.expires_at.timestamp_millis())?;
-    row.bind(json(cart)?)
+fn bind_cart(row: &mut Row, put: Option<&CartPut>) -> Result<(), StoreError> {
+    let Some(CartPut { expected, cart }) = put else {
+        row.bind_nothing(7);
+        return Ok(());
+    };
+    row.bind(integer(*expected)?);
+    row.bind(blob(cart.id.uuid()));
+    row.bind(cart.owner.key());
+    row.bind(cart.status.name());
+    row.bind(integer(cart.version)?);
+    row.bind(cart.expires_at.timestamp_millis());
+    row.bind(json(cart)?);
+    Ok(())
 }
 
-fn bind_order(row: &mut Statement, put: Option<&OrderPut>) -> Result<(), StoreError> {
-    let Some(OrderPut { expected, order }) = put else { return bind_nothing(row, 15) };
+fn bind_order(row: &mut Row, put: Option<&OrderPut>, events: &[EventRecord]) -> Result<(), StoreError> {
+    let Some(put) = put else {
+        row.bind_nothing(15);
+        return Ok(());
+    };
+    let OrderPut { expected, order } = put;
     let sellers: Vec<&str> = order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
-    row.bind(integer(*expected)?)?;
-    row.bind(blob(order.id.uuid()))?;
-    row.bind(order.number.as_str().to_owned())?;
-    row.bind(order.customer_id.as_str().to_owned())?;
-    row.bind(order.cart_id.map(|id| blob(id.uuid())))?;
-    row.bind(order.status.name())?;
-    row.bind(integer(order.version)?)?;
-    row.bind(order.currency.code())?;
-    row.bind(order.totals.total.minor())?;
-    row.bind(order.created_at.timestamp_millis())?;
-    row.bind(order.due_at().map(|at| at.timestamp_millis()))?;
-    row.bind(json(&sellers)?)?;
-    row.bind(OrderFilter::search_text(order))?;
-    row.bind(json::<Order>(order)?)?;
+    row.bind(integer(*expected)?);
+    row.bind(blob(order.id.uuid()));
+    row.bind(order.number.as_str());
+    row.bind(order.customer_id.as_str());
+    row.bind(order.cart_id.map(|id| blob(id.uuid())));
+    row.bind(order.status.name());
+    row.bind(integer(order.version)?);
+    row.bind(order.currency.code());
+    row.bind(order.totals.total.minor());
+    row.bind(order.created_at.timestamp_millis());
+    row.bind(order.due_at().map(|at| at.timestamp_millis()));
+    row.bind(json(&sellers)?);
+    row.bind(OrderFilter::search_text(order));
+    row.bind(is_written_out(put, events).then(|| json::<Order>(order)).transpose()?);
     bind_list(row, Some(&order.payments), |payment| Ok(payment_row(payment)))
 }
 
@@ -175,30 +177,37 @@ fn payment_row(payment: &Payment) -> PaymentRow<'_> {
     )
 }
 
-/// An event as a row. Its body is a text: to take a list apart is cheaper the less is in it.
-type EventRow<'a> = (String, i64, i64, &'a str, String);
+/// A chapter as a row: order, last event, how many, when, the first one's name, body. The body is a text: to take a list apart is
+/// cheaper the less is in it.
+type ChapterRow<'a> = (String, i64, i64, i64, &'a str, String);
 
-fn event_row(record: &EventRecord) -> Result<EventRow<'_>, StoreError> {
-    let (order, sequence) = (hex(record.order_id.uuid()), integer(record.sequence)?);
-    Ok((order, sequence, record.at.timestamp_millis(), record.event.name(), json(record)?))
+fn chapter_row<'a>(chapter: &Chapter<'a>) -> Result<ChapterRow<'a>, StoreError> {
+    let Chapter { first, last, .. } = *chapter;
+    let count = last.sequence.saturating_sub(first.sequence).saturating_add(1);
+    let (order, sequence, count) = (hex(first.order_id.uuid()), integer(last.sequence)?, integer(count)?);
+    Ok((order, sequence, count, first.at.timestamp_millis(), first.event.name(), json(chapter)?))
 }
 
-fn bind_reservation(row: &mut Statement, put: Option<&ReservationPut>) -> Result<(), StoreError> {
-    let Some(ReservationPut { is_new, reservation }) = put else { return bind_nothing(row, 7) };
+fn bind_reservation(row: &mut Row, put: Option<&ReservationPut>) -> Result<(), StoreError> {
+    let Some(ReservationPut { is_new, reservation }) = put else {
+        row.bind_nothing(7);
+        return Ok(());
+    };
     let products: Vec<&str> = reservation.lines.iter().map(|line| line.key.product_id.as_str()).collect();
-    row.bind(*is_new)?;
-    row.bind(blob(reservation.id.uuid()))?;
-    row.bind(reservation.order_id.map(|id| blob(id.uuid())))?;
-    row.bind(reservation.status.name())?;
-    row.bind(reservation.expires_at.timestamp_millis())?;
-    row.bind(json(&products)?)?;
-    row.bind(json(reservation)?)
+    row.bind(*is_new);
+    row.bind(blob(reservation.id.uuid()));
+    row.bind(reservation.order_id.map(|id| blob(id.uuid())));
+    row.bind(reservation.status.name());
+    row.bind(reservation.expires_at.timestamp_millis());
+    row.bind(json(&products)?);
+    row.bind(json(reservation)?);
+    Ok(())
 }
 
 /// A stock change as a row: product, location, on hand, reserved, sold, what must be on hand, whether it sets the threshold, to what.
 type StockRow<'a> = (&'a str, &'a str, i64, i64, i64, Option<i64>, bool, Option<i64>);
 
-fn bind_stock(row: &mut Statement, set: Option<&WriteSet>) -> Result<(), StoreError> {
+fn bind_stock(row: &mut Row, set: Option<&WriteSet>) -> Result<(), StoreError> {
     let changes: Vec<(&StockKey, &StockChange)> = set.iter().flat_map(|set| &set.stock).collect();
     let from_nothing = |(key, change): &(&StockKey, &StockChange)| {
         StockLevel::empty(StockKey::clone(key)).after(change).is_some()
@@ -208,8 +217,9 @@ fn bind_stock(row: &mut Statement, set: Option<&WriteSet>) -> Result<(), StoreEr
     let entries: Vec<EntryRow<'_>> = set.map(entry_rows).unwrap_or_default();
     bind_list(row, Some(&entries), Ok)?;
     bind_list(row, Some(&changes), |(key, change)| Ok(stock_row(key, change)))?;
-    row.bind(set.map(|set| set.at.timestamp_millis()))?;
-    row.bind(MAX_UNITS)
+    row.bind(set.map(|set| set.at.timestamp_millis()));
+    row.bind(MAX_UNITS);
+    Ok(())
 }
 
 fn stock_row<'a>(key: &'a StockKey, change: &StockChange) -> StockRow<'a> {

@@ -45,15 +45,15 @@ impl InboxRepository for SqliteStore {
             "INSERT INTO inbox (provider, event_id, status, received_at, changed_at, due_at, attempts, reason, order_id, body)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (provider, event_id) DO NOTHING",
         );
-        bind_key(&mut insert, &entry.key())?;
-        insert.bind(entry.status.name())?;
-        insert.bind(entry.received_at.timestamp_millis())?;
-        insert.bind(entry.changed_at.timestamp_millis())?;
-        insert.bind(entry.due_at.map(|at| at.timestamp_millis()))?;
-        insert.bind(i64::from(entry.attempts))?;
-        insert.bind(entry.reason.clone())?;
-        insert.bind(entry.order_id.map(|id| blob(id.uuid())))?;
-        insert.bind(json(&entry.notice)?)?;
+        bind_key(&mut insert, &entry.key());
+        insert.bind(entry.status.name());
+        insert.bind(entry.received_at.timestamp_millis());
+        insert.bind(entry.changed_at.timestamp_millis());
+        insert.bind(entry.due_at.map(|at| at.timestamp_millis()));
+        insert.bind(i64::from(entry.attempts));
+        insert.bind(entry.reason.clone());
+        insert.bind(entry.order_id.map(|id| blob(id.uuid())));
+        insert.bind(json(&entry.notice)?);
         let is_new = self.writer.execute(insert).await?.changes > 0;
         Ok(if is_new { Receipt::New } else { Receipt::Known })
     }
@@ -65,9 +65,9 @@ impl InboxRepository for SqliteStore {
         limit: u32,
     ) -> Result<Vec<InboxEntry>, StoreError> {
         let mut claim = Statement::new(CLAIM);
-        claim.bind(until.timestamp_millis())?;
-        claim.bind(now.timestamp_millis())?;
-        claim.bind(i64::from(limit))?;
+        claim.bind(until.timestamp_millis());
+        claim.bind(now.timestamp_millis());
+        claim.bind(i64::from(limit));
         let claimed = self.writer.execute(claim).await?.rows;
         let mut entries = claimed.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_cached_key(InboxCursor::behind);
@@ -86,23 +86,23 @@ impl InboxRepository for SqliteStore {
         );
         match settlement {
             Settlement::Attended(order) => {
-                settle.bind(InboxStatus::Attended.name())?;
-                settle.bind(None::<String>)?;
-                settle.bind(blob(order.uuid()))?;
+                settle.bind(InboxStatus::Attended.name());
+                settle.bind(None::<String>);
+                settle.bind(blob(order.uuid()));
             }
             Settlement::Done(what) => {
-                settle.bind(InboxStatus::Attended.name())?;
-                settle.bind(what.clone())?;
-                settle.bind(None::<Vec<u8>>)?;
+                settle.bind(InboxStatus::Attended.name());
+                settle.bind(what.clone());
+                settle.bind(None::<Vec<u8>>);
             }
             Settlement::Ignored(reason) => {
-                settle.bind(InboxStatus::Ignored.name())?;
-                settle.bind(reason.clone())?;
-                settle.bind(None::<Vec<u8>>)?;
+                settle.bind(InboxStatus::Ignored.name());
+                settle.bind(reason.clone());
+                settle.bind(None::<Vec<u8>>);
             }
         }
-        settle.bind(now.timestamp_millis())?;
-        bind_key(&mut settle, key)?;
+        settle.bind(now.timestamp_millis());
+        bind_key(&mut settle, key);
         self.writer.execute(settle).await.map(drop)
     }
 
@@ -117,10 +117,10 @@ impl InboxRepository for SqliteStore {
             "UPDATE inbox SET status = 'parked', attempts = attempts + 1, due_at = ?, reason = ?, changed_at = ?
              WHERE provider = ? AND event_id = ? AND due_at IS NOT NULL",
         );
-        park.bind(again.timestamp_millis())?;
-        park.bind(reason.to_owned())?;
-        park.bind(now.timestamp_millis())?;
-        bind_key(&mut park, key)?;
+        park.bind(again.timestamp_millis());
+        park.bind(reason);
+        park.bind(now.timestamp_millis());
+        bind_key(&mut park, key);
         self.writer.execute(park).await.map(drop)
     }
 
@@ -129,9 +129,9 @@ impl InboxRepository for SqliteStore {
             "UPDATE inbox SET status = 'received', due_at = ?, changed_at = ?, attempts = 0, reason = NULL, order_id = NULL
              WHERE provider = ? AND event_id = ?",
         );
-        retry.bind(now.timestamp_millis())?;
-        retry.bind(now.timestamp_millis())?;
-        bind_key(&mut retry, key)?;
+        retry.bind(now.timestamp_millis());
+        retry.bind(now.timestamp_millis());
+        bind_key(&mut retry, key);
         Ok(self.writer.execute(retry).await?.changes > 0)
     }
 
@@ -170,15 +170,15 @@ impl InboxRepository for SqliteStore {
 
     async fn forget_notices(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let mut forget = Statement::new(FORGET);
-        forget.bind(before.timestamp_millis())?;
-        forget.bind(i64::from(limit))?;
+        forget.bind(before.timestamp_millis());
+        forget.bind(i64::from(limit));
         Ok(self.writer.execute(forget).await?.changes)
     }
 }
 
-fn bind_key(statement: &mut Statement, key: &NoticeKey) -> Result<(), StoreError> {
-    statement.bind(key.provider.as_str().to_owned())?;
-    statement.bind(key.event_id.clone())
+fn bind_key(statement: &mut Statement, key: &NoticeKey) {
+    statement.bind(key.provider.as_str());
+    statement.bind(key.event_id.as_str());
 }
 
 fn entry(row: &SqliteRow) -> Result<InboxEntry, StoreError> {

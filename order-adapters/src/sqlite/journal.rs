@@ -82,10 +82,10 @@ impl StockOutboxRepository for SqliteStore {
         levels: u32,
     ) -> Result<Vec<OutboxMessage<StockRecord>>, StoreError> {
         let mut claim = Statement::new(CLAIM);
-        claim.bind(until.timestamp_millis())?;
-        claim.bind(i64::from(levels))?;
-        claim.bind(now.timestamp_millis())?;
-        claim.bind(i64::from(levels))?;
+        claim.bind(until.timestamp_millis());
+        claim.bind(i64::from(levels));
+        claim.bind(now.timestamp_millis());
+        claim.bind(i64::from(levels));
         let claimed = self.writer.execute(claim).await?.rows;
         let mut heads = claimed.iter().map(Head::read).collect::<Result<Vec<_>, _>>()?;
         if heads.is_empty() {
@@ -106,8 +106,8 @@ impl StockOutboxRepository for SqliteStore {
         let sequence = bounded(sequence);
         let mut all =
             Statement::new("DELETE FROM stock_outbox WHERE product_id = ? AND location = ? AND last <= ?");
-        bind_key(&mut all, key)?;
-        all.bind(sequence)?;
+        bind_key(&mut all, key);
+        all.bind(sequence);
         if self.writer.execute(all).await?.changes > 0 {
             return Ok(());
         }
@@ -119,9 +119,9 @@ impl StockOutboxRepository for SqliteStore {
                  AND stock_outbox.product_id = ? AND stock_outbox.location = ? AND stock_outbox.head <= ?
                  AND r.sequence = ?",
         );
-        bind_key(&mut some, key)?;
-        some.bind(sequence)?;
-        some.bind(sequence.saturating_add(1))?;
+        bind_key(&mut some, key);
+        some.bind(sequence);
+        some.bind(sequence.saturating_add(1));
         self.writer.execute(some).await.map(drop)
     }
 
@@ -135,9 +135,9 @@ impl StockOutboxRepository for SqliteStore {
             "UPDATE stock_outbox SET attempts = attempts + 1, busy_until = ?
              WHERE product_id = ? AND location = ? AND head = ?",
         );
-        failed.bind(again.timestamp_millis())?;
-        bind_key(&mut failed, key)?;
-        failed.bind(bounded(sequence))?;
+        failed.bind(again.timestamp_millis());
+        bind_key(&mut failed, key);
+        failed.bind(bounded(sequence));
         self.writer.execute(failed).await.map(drop)
     }
 
@@ -163,9 +163,9 @@ impl StockOutboxRepository for SqliteStore {
     }
 }
 
-fn bind_key(statement: &mut Statement, key: &StockKey) -> Result<(), StoreError> {
-    statement.bind(key.product_id.as_str().to_owned())?;
-    statement.bind(key.location.as_str().to_owned())
+fn bind_key(statement: &mut Statement, key: &StockKey) {
+    statement.bind(key.product_id.as_str());
+    statement.bind(key.location.as_str());
 }
 
 /// The head of a level that was claimed. The oldest comes first.

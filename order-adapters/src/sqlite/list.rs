@@ -3,9 +3,10 @@ use order_core::order::OrderStatus;
 use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
 use sqlx::{QueryBuilder, Sqlite};
 
+use super::orders::whole_order;
 use super::values::blob;
 
-/// The bodies of a page of orders, and of one more if there is one.
+/// A page of orders, and one more if there is one.
 ///
 /// Each branch walks one index in the order of ids and stops when it has enough: that of the customer or the seller, if one is
 /// asked for, else that of each status, else the creation times, else the ids. A `+` keeps the planner from other indexes.
@@ -16,13 +17,13 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqli
     };
     let wanted = i64::from(page.limit()) + 1;
     let enough = wanted + i64::from(page.skip);
-    let mut query = QueryBuilder::new("SELECT body FROM orders WHERE id IN (");
+    let mut query = QueryBuilder::new(whole_order!("o.id IN ("));
     for (index, status) in branches(filter).into_iter().enumerate() {
         query.push(if index == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
         branch(&mut query, filter, status, page);
         query.push(" ORDER BY ").push(key(filter)).push(order).push(" LIMIT ").push_bind(enough).push(")");
     }
-    query.push(") ORDER BY id").push(order).push(" LIMIT ").push_bind(wanted);
+    query.push(") ORDER BY o.id").push(order).push(" LIMIT ").push_bind(wanted);
     query.push(" OFFSET ").push_bind(i64::from(page.skip));
     query
 }

@@ -26,6 +26,7 @@
 //! runtime.
 
 mod carts;
+mod checkpoint;
 mod commit;
 mod guards;
 mod idempotency;
@@ -143,8 +144,8 @@ impl Retention for SqliteStore {
             ),
         ] {
             let mut statement = Statement::new(sql);
-            statement.bind(before.timestamp_millis())?;
-            statement.bind(i64::from(limit))?;
+            statement.bind(before.timestamp_millis());
+            statement.bind(i64::from(limit));
             forgotten = forgotten.saturating_add(self.writer.execute(statement).await?.changes);
         }
         Ok(forgotten)

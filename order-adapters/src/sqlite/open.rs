@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use order_core::error::BoxError;
 use sqlx::ConnectOptions as _;
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlStr, SqlitePool};
 
 use super::SqliteStore;
-use super::commit::PROGRAM;
+use super::checkpoint::Checkpoints;
 use super::schema::migrate;
+use super::statement::PROGRAM;
 use super::values::is_busy;
 use super::writer::Writer;
 
@@ -19,7 +20,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many connections read at once. More are of no use to one disk.
 const READERS: u32 = 4;
 
-/// How many pages the log has before they are brought into the file, 16 MB: a page that changes often is brought there once, and
+/// How many pages the log has before the writer brings them into the file, 16 MB: a page that changes often is brought there once, and
 /// there are few flushes besides those of commits.
 const CHECKPOINT: &str = "4000";
 
@@ -172,7 +173,9 @@ impl SqliteBuilder {
             .test_before_acquire(false)
             .acquire_timeout(self.busy_timeout)
             .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(PROGRAM).execute(connection).await.map(drop) })
+                Box::pin(async move {
+                    sqlx::raw_sql(SqlStr::from_static(&PROGRAM)).execute(connection).await.map(drop)
+                })
             });
         let is_file = !matches!(self.place, Place::Memory);
         let writing =
@@ -181,6 +184,11 @@ impl SqliteBuilder {
         let mut connection = writer.acquire().await.map_err(OpenError::failed)?;
         migrate(&mut connection).await?;
         drop(connection);
+        let others = options.clone();
+        let checkpoints = is_file.then(|| {
+            let one = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+            Checkpoints::start(one.connect_lazy_with(others))
+        });
         let readers = is_file.then(|| {
             SqlitePoolOptions::new()
                 .max_connections(self.readers)
@@ -188,7 +196,7 @@ impl SqliteBuilder {
                 .acquire_timeout(self.busy_timeout)
                 .connect_lazy_with(options.pragma("query_only", "ON"))
         });
-        Ok(SqliteStore { readers, writer: Writer::start(writer) })
+        Ok(SqliteStore { readers, writer: Writer::start(writer, checkpoints) })
     }
 
     fn options(&self) -> Result<SqliteConnectOptions, OpenError> {

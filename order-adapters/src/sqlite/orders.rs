@@ -4,36 +4,65 @@ use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderRefere
 use order_core::order::{EventRecord, Order};
 use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
 use order_core::time::Timestamp;
+use sqlx::sqlite::SqliteRow;
 
 use super::list::list;
-use super::values::{blob, body, uuid};
+use super::values::{blob, body, column, corrupt, counter, uuid};
 use super::{Query, SqliteStore};
+use crate::history::{self, Told};
+
+/// What [`order`] reads: an order `o` as it was written out last, the chapters since, one behind the other, and its version.
+macro_rules! whole_order {
+    ($suffix:literal) => {
+        concat!(
+            "SELECT o.body, (
+                SELECT group_concat(body, '') FROM (
+                    SELECT e.body FROM events AS e
+                    WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
+                    ORDER BY e.sequence)
+            ), o.version FROM orders AS o WHERE ",
+            $suffix
+        )
+    };
+}
+pub(super) use whole_order;
+
+pub(super) const BY_ID: &str = whole_order!("o.id = ?");
+const BY_NUMBER: &str = whole_order!("o.number = ?");
+const BY_PAYMENT: &str = whole_order!("o.id = (SELECT order_id FROM payments WHERE id = ?)");
 
 /// The newest order with a payment that its provider calls so.
-pub(super) const BY_REFERENCE: &str = "
-    SELECT body FROM orders WHERE id = (
-        SELECT order_id FROM payments WHERE provider_reference = ? AND provider = ? ORDER BY order_id DESC LIMIT 1)";
+pub(super) const BY_REFERENCE: &str = whole_order!(
+    "o.id = (
+        SELECT order_id FROM payments WHERE provider_reference = ? AND provider = ? ORDER BY order_id DESC LIMIT 1)"
+);
+
+/// An order, from a row.
+fn order(row: &SqliteRow) -> Result<Order, StoreError> {
+    let since: Option<&str> = column("events", row, 1)?;
+    let version = counter("orders", row, 2)?;
+    history::order(column("orders", row, 0)?, since.unwrap_or_default(), version)
+        .map_err(|source| corrupt("orders", source))
+}
 
 impl SqliteStore {
     async fn one_order(&self, query: Query<'_>) -> Result<Option<Order>, StoreError> {
-        self.optional("find an order", query).await?.map(|row| body("orders", &row)).transpose()
+        self.optional("find an order", query).await?.as_ref().map(order).transpose()
     }
 }
 
 #[async_trait]
 impl OrderRepository for SqliteStore {
     async fn find_order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        self.one_order(sqlx::query("SELECT body FROM orders WHERE id = ?").bind(blob(id.uuid()))).await
+        self.one_order(sqlx::query(BY_ID).bind(blob(id.uuid()))).await
     }
 
     async fn find_order_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
-        self.one_order(sqlx::query("SELECT body FROM orders WHERE number = ?").bind(number.as_str())).await
+        self.one_order(sqlx::query(BY_NUMBER).bind(number.as_str())).await
     }
 
     async fn find_order_by_payment(&self, id: PaymentId) -> Result<Option<Order>, StoreError> {
-        let query =
-            sqlx::query("SELECT body FROM orders WHERE id = (SELECT order_id FROM payments WHERE id = ?)");
-        self.one_order(query.bind(blob(id.uuid()))).await
+        self.one_order(sqlx::query(BY_PAYMENT).bind(blob(id.uuid()))).await
     }
 
     async fn find_order_by_reference(
@@ -49,8 +78,7 @@ impl OrderRepository for SqliteStore {
         let mut query = list(filter, page);
         let rows = self.all("list orders", query.build()).await?;
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-        let items: Vec<Order> =
-            rows.iter().take(limit).map(|row| body("orders", row)).collect::<Result<_, _>>()?;
+        let items: Vec<Order> = rows.iter().take(limit).map(order).collect::<Result<_, _>>()?;
         let has_more = rows.len() > limit;
         let next = items.last().filter(|_| has_more).map(|order| order_core::store::Cursor::behind(order.id));
         Ok(Page::new(items, next))
@@ -64,8 +92,13 @@ impl OrderRepository for SqliteStore {
     }
 
     async fn history(&self, id: OrderId) -> Result<Vec<EventRecord>, StoreError> {
-        let query = sqlx::query("SELECT body FROM events WHERE order_id = ? ORDER BY sequence");
+        let query = sqlx::query("SELECT body, sequence FROM events WHERE order_id = ? ORDER BY sequence");
         let rows = self.all("read a history", query.bind(blob(id.uuid()))).await?;
-        rows.iter().map(|row| body("events", row)).collect()
+        let mut history = Vec::new();
+        for row in &rows {
+            let told: Told = body("events", row)?;
+            history.extend(told.records(id, counter("events", row, 1)?));
+        }
+        Ok(history)
     }
 }

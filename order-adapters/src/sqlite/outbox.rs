@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::OrderId;
-use order_core::order::EventRecord;
 use order_core::store::{OutboxMessage, OutboxRepository};
 use order_core::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -9,9 +8,10 @@ use sqlx::sqlite::SqliteRow;
 use super::SqliteStore;
 use super::statement::Statement;
 use super::values::{blob, body, bounded, column, corrupt, counter, hex, json, uuid};
+use crate::history::{self, Told};
 
 /// The most events of one order that are claimed at once.
-const MAX_CLAIMED: i64 = 100;
+const MAX_CLAIMED: u32 = 100;
 
 /// The oldest heads among the free ones and those whose wait is over.
 pub(super) const CLAIM: &str = "
@@ -25,12 +25,20 @@ pub(super) const CLAIM: &str = "
         ) ORDER BY at, order_id LIMIT ?
     ) RETURNING order_id, head, attempts, at";
 
-/// The events of claimed orders from their heads on.
+/// The chapters with what waits of claimed orders: from their heads on.
 pub(super) const MESSAGES: &str = "
-    SELECT e.body, CASE e.sequence WHEN h.value ->> 1 THEN h.value ->> 2 ELSE 0 END
+    SELECT e.body, e.sequence, e.order_id, h.value ->> 1, h.value ->> 2
     FROM json_each(?) AS h CROSS JOIN events AS e
-    ON e.order_id = unhex(h.value ->> 0) AND e.sequence >= h.value ->> 1 AND e.sequence < (h.value ->> 1) + ?
+    ON e.order_id = unhex(h.value ->> 0) AND e.sequence >= h.value ->> 1
+        AND e.sequence - e.count + 1 < (h.value ->> 1) + ?
     ORDER BY h.key, e.sequence";
+
+/// The chapters with the heads that failed often.
+pub(super) const STUCK: &str = "
+    SELECT e.body, e.sequence, o.order_id, o.head, o.attempts
+    FROM outbox AS o JOIN events AS e ON e.order_id = o.order_id AND e.sequence = (
+        SELECT min(sequence) FROM events WHERE order_id = o.order_id AND sequence >= o.head)
+    WHERE o.attempts > 0 AND o.attempts >= ? ORDER BY o.at, o.order_id LIMIT ?";
 
 #[async_trait]
 impl OutboxRepository for SqliteStore {
@@ -41,10 +49,10 @@ impl OutboxRepository for SqliteStore {
         orders: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         let mut claim = Statement::new(CLAIM);
-        claim.bind(until.timestamp_millis())?;
-        claim.bind(i64::from(orders))?;
-        claim.bind(now.timestamp_millis())?;
-        claim.bind(i64::from(orders))?;
+        claim.bind(until.timestamp_millis());
+        claim.bind(i64::from(orders));
+        claim.bind(now.timestamp_millis());
+        claim.bind(i64::from(orders));
         let claimed = self.writer.execute(claim).await?.rows;
         let mut heads = claimed.iter().map(Head::read).collect::<Result<Vec<_>, _>>()?;
         heads.sort_unstable_by_key(|head| (head.at, head.order_id));
@@ -54,20 +62,19 @@ impl OutboxRepository for SqliteStore {
     async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
         let (id, sequence) = (blob(order_id.uuid()), bounded(sequence));
         let mut all = Statement::new("DELETE FROM outbox WHERE order_id = ? AND last <= ?");
-        all.bind(id.clone())?;
-        all.bind(sequence)?;
+        all.bind(id.clone());
+        all.bind(sequence);
         if self.writer.execute(all).await?.changes > 0 {
             return Ok(());
         }
         // Some wait behind it, unless it was delivered before.
         let mut some = Statement::new(
-            "UPDATE outbox SET head = e.sequence, at = e.at, busy_until = NULL, attempts = 0
-             FROM events AS e
-             WHERE e.order_id = outbox.order_id AND outbox.order_id = ? AND outbox.head <= ? AND e.sequence = ?",
+            "UPDATE outbox SET head = ?1, busy_until = NULL, attempts = 0, at = (
+                 SELECT at FROM events WHERE order_id = ?2 AND sequence >= ?1 ORDER BY sequence LIMIT 1)
+             WHERE order_id = ?2 AND head < ?1",
         );
-        some.bind(id)?;
-        some.bind(sequence)?;
-        some.bind(sequence.saturating_add(1))?;
+        some.bind(sequence.saturating_add(1));
+        some.bind(id);
         self.writer.execute(some).await.map(drop)
     }
 
@@ -80,21 +87,15 @@ impl OutboxRepository for SqliteStore {
         let mut failed = Statement::new(
             "UPDATE outbox SET attempts = attempts + 1, busy_until = ? WHERE order_id = ? AND head = ?",
         );
-        failed.bind(again.timestamp_millis())?;
-        failed.bind(blob(order_id.uuid()))?;
-        failed.bind(bounded(sequence))?;
+        failed.bind(again.timestamp_millis());
+        failed.bind(blob(order_id.uuid()));
+        failed.bind(bounded(sequence));
         self.writer.execute(failed).await.map(drop)
     }
 
     async fn stuck_outbox(&self, attempts: u32, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
-        let query = sqlx::query(
-            "SELECT e.body, o.attempts FROM outbox AS o
-             JOIN events AS e ON e.order_id = o.order_id AND e.sequence = o.head
-             WHERE o.attempts > 0 AND o.attempts >= ? ORDER BY o.at, o.order_id LIMIT ?",
-        );
-        let rows =
-            self.all("find stuck events", query.bind(i64::from(attempts)).bind(i64::from(limit))).await?;
-        rows.iter().map(message).collect()
+        let query = sqlx::query(STUCK).bind(i64::from(attempts)).bind(i64::from(limit));
+        messages(&self.all("find stuck events", query).await?, 1)
     }
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
@@ -132,15 +133,23 @@ impl SqliteStore {
         }
         let wanted: Vec<_> =
             heads.iter().map(|head| (hex(head.order_id.uuid()), head.sequence, head.attempts)).collect();
-        let rows =
-            self.all("read events", sqlx::query(MESSAGES).bind(json(&wanted)?).bind(MAX_CLAIMED)).await?;
-        rows.iter().map(message).collect()
+        let query = sqlx::query(MESSAGES).bind(json(&wanted)?).bind(i64::from(MAX_CLAIMED));
+        messages(&self.all("read events", query).await?, MAX_CLAIMED)
     }
 }
 
-fn message(row: &SqliteRow) -> Result<OutboxMessage, StoreError> {
-    let record: EventRecord = body("events", row)?;
-    let attempts: i64 = column("outbox", row, 1)?;
-    let attempts = u32::try_from(attempts).map_err(|source| corrupt("outbox", source))?;
-    Ok(OutboxMessage::new(record, attempts))
+/// At most so many messages of each order, from chapters and heads.
+fn messages(rows: &[SqliteRow], most: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+    let mut messages = Vec::new();
+    for row in rows {
+        let (told, last): (Told, u64) = (body("events", row)?, counter("events", row, 1)?);
+        let attempts: i64 = column("outbox", row, 4)?;
+        let head = history::Head {
+            order_id: OrderId::from_uuid(uuid("outbox", row, 2)?),
+            sequence: counter("outbox", row, 3)?,
+            attempts: u32::try_from(attempts).map_err(|source| corrupt("outbox", source))?,
+        };
+        messages.extend(told.messages(last, &head, most));
+    }
+    Ok(messages)
 }

@@ -7,8 +7,9 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Sqlite, SqlitePool};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, mpsc, oneshot};
 
+use super::checkpoint::Checkpoints;
 use super::guards::{Guards, Verdict};
-use super::statement::{Statement, Tally};
+use super::statement::{Row, Statement, Tally};
 use super::values::{failed, is_busy, is_constraint};
 
 /// The most jobs in one transaction. More would not make a flush cheaper, only the wait for it longer.
@@ -20,8 +21,9 @@ const QUEUE: usize = 1_024;
 /// The one writer.
 ///
 /// A caller who finds the writing connection idle uses it there and then: what it writes is one statement, which is a transaction
-/// of its own. Who finds it busy, or whose statement does not go through, hands a job to a task. The task takes what waits, does
-/// all of it inside one transaction, and answers after the one flush: a refused job harms nobody. A caller that is dropped leaves
+/// of its own. Who finds it busy, or whose statement does not go through, hands a job to a task. The task takes what waits and
+/// does all of it by one statement; if that is refused, one after the other inside one transaction, so that a refused job harms nobody.
+/// It answers after the one flush. A caller that is dropped leaves
 /// no half-done transaction behind.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
@@ -36,16 +38,26 @@ pub(super) struct Writer {
 #[derive(Debug)]
 struct Seat {
     pool: SqlitePool,
+    /// A store in memory has no log.
+    checkpoints: Option<Checkpoints>,
     kept: Mutex<Option<PoolConnection<Sqlite>>>,
 }
 
 /// The writing connection while nobody writes.
 pub(super) type Idle<'a> = MappedMutexGuard<'a, PoolConnection<Sqlite>>;
 
+impl Seat {
+    /// Notes that so many jobs were committed.
+    fn committed(&self, jobs: usize) {
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed(jobs);
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Job {
-    /// Applied together.
-    statements: Vec<Statement>,
+    statement: Statement,
     guards: Option<Guards>,
     reply: oneshot::Sender<Result<Done, Failure>>,
 }
@@ -69,9 +81,9 @@ enum Failure {
 
 impl Writer {
     /// Starts the writer on a pool of one connection, which it keeps. It ends with its last handle.
-    pub(super) fn start(pool: SqlitePool) -> Self {
+    pub(super) fn start(pool: SqlitePool, checkpoints: Option<Checkpoints>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let seat = Arc::new(Seat { pool, kept: Mutex::new(None) });
+        let seat = Arc::new(Seat { pool, checkpoints, kept: Mutex::new(None) });
         tokio::spawn(work(Arc::clone(&seat), jobs));
         Self { seat, queue }
     }
@@ -93,13 +105,14 @@ impl Writer {
     /// Commits the rows of a write-set. The guards are asked for when one of them refuses it.
     pub(super) async fn commit(
         &self,
-        rows: Vec<Statement>,
+        rows: Vec<Row>,
         guards: impl FnOnce() -> Guards,
     ) -> Result<CommitOutcome, StoreError> {
-        if let Some(alone) = self.alone(&rows).await {
+        let statement = Statement::apply(rows);
+        if let Some(alone) = self.alone(&statement).await {
             return alone.map(|_| CommitOutcome::Applied);
         }
-        match self.run(rows, Some(guards())).await? {
+        match self.run(statement, Some(guards())).await? {
             Ok(Done::Whole(_) | Done::Repeated) => Ok(CommitOutcome::Applied),
             Ok(Done::Refused(refusal)) => Ok(CommitOutcome::Refused(refusal)),
             Err(Failure::Sure(error)) => Err(error),
@@ -109,11 +122,10 @@ impl Writer {
 
     /// Runs a statement that nothing refuses, and that may be run again when its outcome is not known.
     pub(super) async fn execute(&self, statement: Statement) -> Result<Tally, StoreError> {
-        let statements = vec![statement];
-        if let Some(alone) = self.alone(&statements).await {
+        if let Some(alone) = self.alone(&statement).await {
             return alone;
         }
-        match self.run(statements, None).await? {
+        match self.run(statement, None).await? {
             Ok(Done::Whole(tally)) => Ok(tally),
             Ok(Done::Repeated | Done::Refused(_)) => Ok(Tally::default()),
             Err(Failure::Sure(error)) => Err(error),
@@ -123,13 +135,15 @@ impl Writer {
         }
     }
 
-    /// Runs a lone statement on the idle connection. `None` when it isn't alone or the connection isn't idle, and when it failed:
+    /// Runs a lone statement on the idle connection. `None` when the connection isn't idle, and when it failed:
     /// then the task tries it again, and tells why. A set that was applied after all is found to be by its id.
-    async fn alone(&self, statements: &[Statement]) -> Option<Result<Tally, StoreError>> {
-        let [statement] = statements else { return None };
+    async fn alone(&self, statement: &Statement) -> Option<Result<Tally, StoreError>> {
         let mut kept = self.seat.kept.try_lock().ok()?;
         match statement.run(kept.as_mut()?).await {
-            Ok(tally) => Some(Ok(tally)),
+            Ok(tally) => {
+                self.seat.committed(1);
+                Some(Ok(tally))
+            }
             // It has waited long enough.
             Err(error) if is_busy(&error) => Some(Err(failed("write", error))),
             Err(error) => {
@@ -143,12 +157,12 @@ impl Writer {
 
     async fn run(
         &self,
-        statements: Vec<Statement>,
+        statement: Statement,
         guards: Option<Guards>,
     ) -> Result<Result<Done, Failure>, StoreError> {
         let is_commit = guards.is_some();
         let (reply, answer) = oneshot::channel();
-        let sent = self.queue.send(Job { statements, guards, reply }).await;
+        let sent = self.queue.send(Job { statement, guards, reply }).await;
         sent.map_err(|_| closed("reach the writer"))?;
         match answer.await {
             Ok(answer) => Ok(answer),
@@ -163,9 +177,16 @@ fn closed(context: &'static str) -> StoreError {
 }
 
 async fn work(seat: Arc<Seat>, mut jobs: mpsc::Receiver<Job>) {
+    // When the last batch was refused, so may the next one be.
+    let mut is_wary = false;
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
-        match transact(&seat, &mut batch, Some(&mut jobs)).await {
+        let answers = match in_one(&seat, &mut batch, &mut jobs, is_wary).await {
+            Some(answers) => Ok(answers),
+            None => transact(&seat, &mut batch, Some(&mut jobs)).await,
+        };
+        is_wary = answers.as_ref().is_ok_and(|answers| !answers.iter().all(is_whole));
+        match answers {
             Ok(answers) => reply(batch, answers),
             Err(error) if batch.len() == 1 => reply(batch, vec![Err(Failure::Sure(error))]),
             // One of them broke the transaction: each gets its own, and its own error.
@@ -189,6 +210,33 @@ fn reply(batch: Vec<Job>, answers: Answers) {
         // A caller that has gone needs no answer.
         let _ = job.reply.send(answer);
     }
+}
+
+fn is_whole(answer: &Result<Done, Failure>) -> bool {
+    matches!(answer, Ok(Done::Whole(_)))
+}
+
+/// Runs several jobs, those that wait when the connection is free, by one statement. `None` when there is a single one, or a refusal is
+/// at hand, and when it failed: nothing was written then, or it is found to be.
+async fn in_one(
+    seat: &Seat,
+    batch: &mut Vec<Job>,
+    joining: &mut mpsc::Receiver<Job>,
+    is_wary: bool,
+) -> Option<Answers> {
+    let mut kept = seat.kept.lock().await;
+    while batch.len() < MAX_BATCH
+        && let Ok(job) = joining.try_recv()
+    {
+        batch.push(job);
+    }
+    if is_wary || batch.len() == 1 {
+        return None;
+    }
+    let all = Statement::together(batch.iter().map(|job| &job.statement))?;
+    all.run(kept.as_mut()?).await.ok()?;
+    seat.committed(batch.len());
+    Some(batch.iter().map(|_| Ok(Done::Whole(Tally::default()))).collect())
 }
 
 /// Runs a batch, and what joins it meanwhile, in one transaction. An error means that nothing was written.
@@ -223,6 +271,7 @@ async fn transact(
     match say("COMMIT", &mut connection).await {
         Ok(()) => {
             *kept = Some(connection);
+            seat.committed(answers.len());
             Ok(answers)
         }
         Err(error) => {
@@ -259,29 +308,12 @@ fn uncommitted(answer: Result<Done, Failure>, error: &Arc<sqlx::Error>) -> Resul
 
 /// Runs one job, whole or not at all. An error means that the whole transaction is of no use any more.
 async fn run_one(job: &Job, connection: &mut SqliteConnection) -> Result<Result<Done, Failure>, StoreError> {
-    let write = |error| failed("write", error);
-    // A single statement that is refused leaves nothing by itself.
-    let has_parts = job.statements.len() > 1;
-    if has_parts {
-        say("SAVEPOINT job", connection).await.map_err(write)?;
+    match job.statement.run(connection).await {
+        Ok(tally) => Ok(Ok(Done::Whole(tally))),
+        // A statement that is refused leaves nothing.
+        Err(error) if is_constraint(&error) => why(job, error, connection).await,
+        Err(error) => Err(failed("write", error)),
     }
-    let mut tally = Tally::default();
-    for statement in &job.statements {
-        match statement.run(connection).await {
-            Ok(done) => tally = done,
-            Err(error) if is_constraint(&error) => {
-                if has_parts {
-                    say("ROLLBACK TO job", connection).await.map_err(write)?;
-                }
-                return why(job, error, connection).await;
-            }
-            Err(error) => return Err(write(error)),
-        }
-    }
-    if has_parts {
-        say("RELEASE job", connection).await.map_err(write)?;
-    }
-    Ok(Ok(Done::Whole(tally)))
 }
 
 /// Why a job was refused, told before anybody else may write.

@@ -29,6 +29,7 @@ macro_rules! __store_cases {
             carts::expired_carts_are_found
             carts::unchanged_cart_is_guarded
             orders::order_is_kept_through_its_life
+            orders::long_history_tells_of_its_order
             orders::absent_orders_are_not_found
             orders::order_is_found_by_its_payments_name
             orders::order_version_is_guarded
@@ -79,6 +80,7 @@ macro_rules! __store_cases {
             outbox::undelivered_event_holds_up_its_order
             outbox::stuck_events_are_told
             outbox::long_history_is_claimed_in_parts
+            outbox::part_of_a_commit_is_delivered
             outbox::no_event_is_lost
             refusals::refused_by_an_idempotency_key
             refusals::refused_by_an_order_number

@@ -27,14 +27,22 @@ impl Order {
         else {
             return Err(Error::Internal("a history must begin with the placement"));
         };
-        let mut order = Self::clone(order);
+        Self::clone(order).after(history)
+    }
+
+    /// The order after what happened since: the records behind its [`version`](Self::version). This is how a store reads an order
+    /// that it does not write out anew with every change.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the records have a gap or do not follow the tables.
+    pub fn after<'a>(mut self, history: impl IntoIterator<Item = &'a EventRecord>) -> Result<Self> {
         for record in history {
-            if record.sequence != order.version.saturating_add(1) {
+            if record.sequence != self.version.saturating_add(1) {
                 return Err(Error::Internal("a history has a gap"));
             }
-            order.apply(&record.event, record.at)?;
+            self.apply(&record.event, record.at)?;
         }
-        Ok(order)
+        Ok(self)
     }
 
     /// Changes the order by one event.

@@ -13,20 +13,23 @@ WITH copies AS MATERIALIZED (
 ), sets AS (
     INSERT INTO {schema}.write_sets SELECT new_set::uuid, created_at - copy FROM copies
 ), copied_orders AS (
-    INSERT INTO {schema}.orders (id, number, customer_id, status, version, currency, total_minor, created_at, sellers, search, body)
+    INSERT INTO {schema}.orders (id, number, customer_id, status, version, currency, total_minor, created_at, sellers, search, body,
+        body_version)
     SELECT new_id::uuid, new_number, customer_id, status, version, currency, total_minor, created_at - copy, sellers,
         replace(search, lower(number), lower(new_number)),
-        format(body, new_id, new_number, new_hold, new_payment)
+        format(body, new_id, new_number, new_hold, new_payment), body_version
     FROM copies
 ), copied_sellers AS (
     INSERT INTO {schema}.order_sellers SELECT unnest(sellers), new_id::uuid FROM copies
 ), copied_payments AS (
     INSERT INTO {schema}.payments SELECT new_payment::uuid, new_id::uuid, 'simulated', NULL, 0, 0, 0 FROM copies
 ), copied_events AS (
-    INSERT INTO {schema}.events (order_id, sequence, at, name, body)
-    SELECT c.new_id::uuid, e.sequence, c.created_at - c.copy, e.name,
+    INSERT INTO {schema}.events (order_id, sequence, count, at, name, body)
+    SELECT c.new_id::uuid, e.sequence, e.count, c.created_at - c.copy, e.name,
         format(e.body, c.new_id, c.new_number, c.new_hold, c.new_payment)
-    FROM copies AS c CROSS JOIN LATERAL unnest(c.event_names, c.event_bodies) WITH ORDINALITY AS e (name, body, sequence)
+    FROM copies AS c
+    CROSS JOIN LATERAL unnest(c.event_sequences, c.event_counts, c.event_names, c.event_bodies)
+        AS e (sequence, count, name, body)
 )
 INSERT INTO {schema}.reservations (id, order_id, status, expires_at, products, body)
 SELECT new_hold::uuid, new_id::uuid, hold_status, created_at - copy, hold_products,

@@ -13,13 +13,14 @@ $$;
 CREATE TABLE {schema}.templates AS
 SELECT row_number() OVER (ORDER BY o.id) - 1 AS place, o.number, o.customer_id, o.status, o.version, o.currency, o.total_minor,
     o.created_at, o.sellers, o.search, {schema}.template(o.body, o.id::text, o.number, r.id::text, p.id::text) AS body,
-    e.names AS event_names, e.bodies AS event_bodies, r.status AS hold_status, r.products AS hold_products,
+    o.body_version, e.sequences AS event_sequences, e.counts AS event_counts, e.names AS event_names, e.bodies AS event_bodies, r.status AS hold_status, r.products AS hold_products,
     {schema}.template(r.body, o.id::text, o.number, r.id::text, p.id::text) AS hold_body
 FROM {schema}.orders AS o
 JOIN {schema}.reservations AS r ON r.order_id = o.id
 JOIN {schema}.payments AS p ON p.order_id = o.id
 CROSS JOIN LATERAL (
-    SELECT array_agg(e.name ORDER BY e.sequence) AS names,
+    SELECT array_agg(e.sequence ORDER BY e.sequence) AS sequences, array_agg(e.count ORDER BY e.sequence) AS counts,
+        array_agg(e.name ORDER BY e.sequence) AS names,
         array_agg({schema}.template(e.body, o.id::text, o.number, r.id::text, p.id::text) ORDER BY e.sequence) AS bodies
     FROM {schema}.events AS e WHERE e.order_id = o.id
 ) AS e;

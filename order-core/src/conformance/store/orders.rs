@@ -7,7 +7,7 @@ use crate::conformance::sample::{Sampler, customer_cart};
 use crate::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
 use crate::order::{Order, answer, cancel, deliver, process, refund, ship};
 use crate::payment::Answer;
-use crate::store::{Aggregate, OrderPut, Refusal, Unchanged, UniqueKey};
+use crate::store::{Aggregate, OrderFilter, OrderPut, PageRequest, Refusal, Unchanged, UniqueKey};
 
 fn version_of(order: &Order) -> Refusal {
     Refusal::Version { aggregate: Aggregate::Order, key: order.id.to_string() }
@@ -71,6 +71,27 @@ pub async fn order_is_found_by_its_payments_name(subject: Subject) {
     subject.apply(&set).await;
     assert_eq!(by(&provider, "pi_1").await, None);
     assert_eq!(by(&provider, "pi_3").await, Some(renamed));
+}
+
+/// However much has happened to an order, it is read as its history tells, alone and in a list.
+pub async fn long_history_tells_of_its_order(subject: Subject) {
+    let samples = Sampler::new(18);
+    subject.apply(&samples.receive(&[("tea", 10)])).await;
+    let (set, mut order) = samples.order("c-1", "tea");
+    subject.apply(&set).await;
+    let operation = order.payments[0].operations[0].id;
+    for length in 1..=40_usize {
+        let (set, changed) = samples.change(&order, |draft, context| {
+            (0..=length % 4)
+                .try_for_each(|_| answer(draft, operation, Answer::Unknown, &samples.policy, context))
+        });
+        subject.apply(&set).await;
+        check(&subject, &changed).await;
+        order = changed;
+    }
+    assert!(order.version > 80, "{}", order.version);
+    let page = subject.store.list_orders(&OrderFilter::default(), PageRequest::first(9)).await.unwrap();
+    assert_eq!(page.items, [order]);
 }
 
 /// An order is read back as it was written, by id, number and payment, through its whole life; and its history tells of it.

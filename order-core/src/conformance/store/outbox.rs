@@ -166,6 +166,28 @@ pub async fn long_history_is_claimed_in_parts(subject: Subject) {
     assert_eq!(names(&claim(&subject, now, 9).await), expected[100..]);
 }
 
+/// Events that were committed together are delivered one by one: the head may be any of them.
+pub async fn part_of_a_commit_is_delivered(subject: Subject) {
+    let samples = Sampler::new(88);
+    let order = place(&subject, &samples, 1).await.remove(0);
+    let expected = events(&order, 1);
+    assert_eq!(expected.len(), 3, "one commit");
+    let mut now = samples.now();
+    subject.store.delivered(order.id, 1).await.unwrap();
+    assert_eq!(names(&claim(&subject, now, 9).await), expected[1..]);
+    now += Duration::minutes(9);
+    subject.store.undelivered(order.id, 2, now).await.unwrap();
+    let stuck = subject.store.stuck_outbox(1, 9).await.unwrap();
+    assert_eq!(names(&stuck), [(order.id, 2, 1)]);
+    let (set, order) = samples.approve(&order);
+    subject.apply(&set).await;
+    let attempts: Vec<u32> = claim(&subject, now, 9).await.iter().map(|message| message.attempts).collect();
+    assert_eq!(attempts.first(), Some(&1));
+    assert_eq!(attempts.iter().sum::<u32>(), 1);
+    subject.store.delivered(order.id, 3).await.unwrap();
+    assert_eq!(names(&claim(&subject, now, 9).await), events(&order, 4));
+}
+
 /// Many relays at once, some of which fail or die, deliver every event, and the events of one order in their order.
 pub async fn no_event_is_lost(subject: Subject) {
     let samples = Arc::new(Sampler::new(87));
