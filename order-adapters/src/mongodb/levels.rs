@@ -2,22 +2,36 @@
 //!
 //! The server plans every part of a command by itself, which takes many times as long as changing a level does. So one part is about
 //! all levels: it brings a list of what is wished of each of them, every level looks up its own wish, and one that the wish does not
-//! fit stays as it is, which is told by the number of those that changed. A second part finds those that have crossed nothing or
-//! their threshold.
+//! fit stays as it is, which is told by the number of those that changed.
+//!
+//! Levels that cross nothing or their threshold are records of their journals, and few. They are no fit at first; and only when
+//! something did not fit, a second part finds those that have [crossed](Crossings::Found).
 
 use ::mongodb::bson::raw::cstr;
 use ::mongodb::bson::{RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
 use order_core::inventory::{MAX_UNITS, StockKey, Threshold};
 
 use super::documents::{STOCK, stock_id};
-use super::statements::{Counts, Many, Statement};
+use super::statements::{Counts, Many, Statement, pipeline};
 use crate::group_commit::{Sum, Sums};
 
 /// The most levels that one part is about.
 const MAX_LEVELS: usize = 1_000;
 
+/// What is done about levels that cross nothing or their threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crossings {
+    /// They stay as they are.
+    Refused,
+    /// They change, and are found.
+    Found,
+}
+
+/// What stands between the parts of a level's key where they are one text. No name holds a control character.
+const SEPARATOR: &str = "\u{1f}";
+
 /// Changes levels by their sums; before them come empty shelves for what may be put on new ones.
-pub(super) fn change(statements: &mut Vec<Statement>, sums: &Sums<'_>) {
+pub(super) fn change(statements: &mut Vec<Statement>, sums: &Sums<'_>, crossings: Crossings) {
     let mut shelves = Many::updates(STOCK);
     for (key, _) in sums.iter().filter(|(_, sum)| sum.may_be_new) {
         let empty = rawdoc! { "$setOnInsert": { "on_hand": 0_i64, "reserved": 0_i64, "sold": 0_i64 } };
@@ -27,13 +41,13 @@ pub(super) fn change(statements: &mut Vec<Statement>, sums: &Sums<'_>) {
     let sums: Vec<(&StockKey, Sum)> = sums.iter().map(|(key, sum)| (*key, *sum)).collect();
     for sums in sums.chunks(MAX_LEVELS) {
         let mut levels = Many::updates(STOCK);
-        levels.update_all(among(sums.iter().map(|(key, _)| *key)), granted(sums));
+        levels.update_all(among(sums.iter().map(|(key, _)| *key)), granted(sums, crossings));
         let moved: Vec<(&StockKey, i64)> = sums
             .iter()
             .map(|(key, sum)| (*key, sum.on_hand.saturating_sub(sum.reserved)))
             .filter(|(_, change)| *change != 0)
             .collect();
-        if !moved.is_empty() {
+        if !moved.is_empty() && crossings == Crossings::Found {
             let mut crossed = among(moved.iter().map(|(key, _)| *key));
             crossed.append(cstr!("$expr"), crossing(&moved));
             // Nothing has that field: what is found is not changed.
@@ -50,49 +64,45 @@ pub(super) fn change(statements: &mut Vec<Statement>, sums: &Sums<'_>) {
 
 /// The levels with these keys.
 fn among<'k>(keys: impl Iterator<Item = &'k StockKey>) -> RawDocumentBuf {
-    rawdoc! { "_id": { "$in": ids(keys) } }
-}
-
-fn ids<'k>(keys: impl Iterator<Item = &'k StockKey>) -> RawArrayBuf {
     let mut ids = RawArrayBuf::new();
     for key in keys {
         ids.push(stock_id(key));
     }
-    ids
+    rawdoc! { "_id": { "$in": ids } }
 }
 
-/// What a list has at the place at which another one has the level's key.
+/// What a list has at the place at which another one has the level's key. Texts are compared in a fraction of the time of documents.
 fn own<'k>(keys: impl Iterator<Item = &'k StockKey>, list: RawArrayBuf) -> RawDocumentBuf {
-    let place = rawdoc! { "$indexOfArray": [{ "$literal": ids(keys) }, "$_id"] };
+    let mut texts = RawArrayBuf::new();
+    for key in keys {
+        texts.push(format!("{}{SEPARATOR}{}", key.product_id, key.location));
+    }
+    let text = rawdoc! { "$concat": ["$_id.product_id", SEPARATOR, "$_id.location"] };
+    let place = rawdoc! { "$indexOfArray": [{ "$literal": texts }, text] };
     rawdoc! { "$arrayElemAt": [{ "$literal": list }, place] }
 }
 
 /// The pipeline that grants every level its wish, if it fits. A granted wish always changes something, so that it can be counted.
-fn granted(sums: &[(&StockKey, Sum)]) -> RawArrayBuf {
+fn granted(sums: &[(&StockKey, Sum)], crossings: Crossings) -> RawArrayBuf {
     let mut wishes = RawArrayBuf::new();
     for (_, sum) in sums {
         wishes.push(wish(sum));
     }
+    let low_at = rawdoc! { "$ifNull": ["$$wish.low_at", "$low_at"] };
     let after = rawdoc! {
-        "on_hand": { "$add": ["$on_hand", "$wish.on_hand"] },
-        "reserved": { "$add": ["$reserved", "$wish.reserved"] },
-        "sold": { "$add": ["$sold", "$wish.sold"] },
+        "on_hand": { "$add": ["$on_hand", "$$wish.on_hand"] },
+        "reserved": { "$add": ["$reserved", "$$wish.reserved"] },
+        "sold": { "$add": ["$sold", "$$wish.sold"] },
         "changes": { "$add": [{ "$ifNull": ["$changes", 0_i64] }, 1_i64] },
-        "low_at": { "$ifNull": ["$wish.low_at", "$low_at"] },
+        "low_at": { "$cond": ["$$wish.ends_low_at", "$$REMOVE", low_at] },
     };
-    let stages = [
-        rawdoc! { "$set": { "wish": own(sums.iter().map(|(key, _)| *key), wishes) } },
-        rawdoc! { "$replaceWith": { "$mergeObjects": ["$$ROOT", { "$cond": [fits(), after, { "wish": {} }] }] } },
-        rawdoc! { "$set": {
-            "low_at": { "$cond": ["$wish.ends_low_at", "$$REMOVE", "$low_at"] },
-            "wish": "$$REMOVE",
-        } },
-    ];
-    let mut pipeline = RawArrayBuf::new();
-    for stage in stages {
-        pipeline.push(stage);
-    }
-    pipeline
+    let fits = match crossings {
+        Crossings::Found => fits(),
+        Crossings::Refused => rawdoc! { "$and": [fits(), { "$not": [will_cross()] }] },
+    };
+    let granted = rawdoc! { "$cond": [fits, { "$mergeObjects": ["$$ROOT", after] }, "$$ROOT"] };
+    let wish = own(sums.iter().map(|(key, _)| *key), wishes);
+    pipeline(rawdoc! { "$replaceWith": { "$let": { "vars": { "wish": wish }, "in": granted } } })
 }
 
 /// What is wished of a level, and what the level must be like.
@@ -120,12 +130,12 @@ fn wish(sum: &Sum) -> RawDocumentBuf {
 /// Whether a level is as its wish asks. No side of a comparison can leave the range of its numbers.
 fn fits() -> RawDocumentBuf {
     rawdoc! { "$and": [
-        { "$gte": [{ "$subtract": ["$on_hand", "$reserved"] }, "$wish.least_available"] },
-        { "$gte": ["$reserved", "$wish.least_reserved"] },
-        { "$gte": ["$sold", "$wish.least_sold"] },
-        { "$lte": ["$sold", "$wish.most_sold"] },
-        { "$lte": ["$on_hand", "$wish.most_on_hand"] },
-        { "$eq": ["$on_hand", { "$ifNull": ["$wish.counted", "$on_hand"] }] },
+        { "$gte": [{ "$subtract": ["$on_hand", "$reserved"] }, "$$wish.least_available"] },
+        { "$gte": ["$reserved", "$$wish.least_reserved"] },
+        { "$gte": ["$sold", "$$wish.least_sold"] },
+        { "$lte": ["$sold", "$$wish.most_sold"] },
+        { "$lte": ["$on_hand", "$$wish.most_on_hand"] },
+        { "$eq": ["$on_hand", { "$ifNull": ["$$wish.counted", "$on_hand"] }] },
     ] }
 }
 
@@ -135,6 +145,26 @@ fn crossing(moved: &[(&StockKey, i64)]) -> RawDocumentBuf {
     for (_, change) in moved {
         changes.push(*change);
     }
+    let after = rawdoc! { "$subtract": ["$on_hand", "$reserved"] };
+    let before = rawdoc! { "$subtract": ["$$after", own(moved.iter().map(|(key, _)| *key), changes)] };
+    rawdoc! { "$let": {
+        "vars": { "after": after },
+        "in": { "$let": { "vars": { "before": before }, "in": is_crossed() } },
+    } }
+}
+
+/// Whether what is available of a level crosses nothing or the threshold when its wish is granted.
+fn will_cross() -> RawDocumentBuf {
+    let before = rawdoc! { "$subtract": ["$on_hand", "$reserved"] };
+    let after = rawdoc! { "$add": ["$$before", { "$subtract": ["$$wish.on_hand", "$$wish.reserved"] }] };
+    rawdoc! { "$let": {
+        "vars": { "before": before },
+        "in": { "$let": { "vars": { "after": after }, "in": is_crossed() } },
+    } }
+}
+
+/// Whether nothing or the threshold lies between `before` and `after`.
+fn is_crossed() -> RawDocumentBuf {
     let over = |bound: RawBson| {
         rawdoc! { "$and": [
             { "$lte": [{ "$min": ["$$before", "$$after"] }, bound.clone()] },
@@ -144,10 +174,5 @@ fn crossing(moved: &[(&StockKey, i64)]) -> RawDocumentBuf {
     let nothing = over(RawBson::Int64(0));
     // Nothing is as low as a threshold that is not there.
     let threshold = over(rawdoc! { "$ifNull": ["$low_at", -1_i64] }.into());
-    let after = rawdoc! { "$subtract": ["$on_hand", "$reserved"] };
-    let before = rawdoc! { "$subtract": ["$$after", own(moved.iter().map(|(key, _)| *key), changes)] };
-    rawdoc! { "$let": {
-        "vars": { "after": after },
-        "in": { "$let": { "vars": { "before": before }, "in": { "$or": [nothing, threshold] } } },
-    } }
+    rawdoc! { "$or": [nothing, threshold] }
 }

@@ -1,14 +1,21 @@
 //! A worker's way to the database: one transaction for many write-sets.
+//!
+//! A transaction is committed in two steps: on the primary first, and then it waits for a majority. The first step ends the turn of
+//! whoever writes, so that the next transaction is written while this one waits; nobody is answered before the second. The next one
+//! stands on what is not held by a majority yet, and is held by one only after it: the log of a replica set has one order.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::mongodb::bson::{Bson, DateTime, Document, doc};
 use ::mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use ::mongodb::options::{ReadConcern, SelectionCriteria, TransactionOptions, WriteConcern};
+use ::mongodb::options::{Acknowledgment, ReadConcern, SelectionCriteria, TransactionOptions, WriteConcern};
 use ::mongodb::{ClientSession, Database};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::levels::Crossings;
 use super::look::look;
 use super::records::Journal;
 use super::statements::{Counts, Statement, apply};
@@ -29,11 +36,17 @@ pub(super) fn durable(patience: Duration) -> WriteConcern {
     concern
 }
 
+/// Whose turn it is to write. Two transactions of one process at once would only meet each other at the stock.
+pub(super) type Turn = Arc<Mutex<()>>;
+
 /// A worker's session. It is thrown away when it is in doubt; connections are the driver's business.
 #[derive(Debug)]
 pub(super) struct Link {
     database: Database,
     session: Option<ClientSession>,
+    turn: Turn,
+    /// Whether a level did not fit the last time, or crossed something. Then so may the next ones.
+    is_wary: bool,
     /// How long anything may take.
     patience: Duration,
 }
@@ -43,33 +56,75 @@ impl group_commit::Link for Link {
 
     async fn apply(&mut self, sets: &[&Rows], sums: &Sums<'_>) -> Result<(), Failed> {
         let deadline = self.deadline();
-        // Only how long ids are kept beyond what they must be hangs on this; the server's own clock will judge it.
-        let statements = apply(sets, sums, DateTime::now());
-        let mut session = self.begin(deadline).await?;
-        let database = &self.database;
-        let writing = async {
-            let journal = Journal::begin(database, &mut session, sets, sums).await?;
-            let crossings = write(database, &mut session, &statements).await?;
-            let records = journal.finish(database, &mut session, sets, sums, crossings).await?;
-            write(database, &mut session, &records).await.map(drop)
-        };
-        let written = within(deadline, writing).await;
-        self.end(session, written, deadline).await
+        let turn = Arc::clone(&self.turn);
+        let turn = within(deadline, async { Ok(turn.lock().await) }).await?;
+        if !self.is_wary && !Journal::is_told(sets, sums) {
+            let mut levels_fit = true;
+            let written = self.write(sets, sums, Crossings::Refused, &mut levels_fit, deadline).await;
+            self.is_wary = !levels_fit;
+            if levels_fit {
+                drop(turn);
+                return self.settle(written?, deadline).await;
+            }
+        }
+        let mut levels_fit = true;
+        let written = self.write(sets, sums, Crossings::Found, &mut levels_fit, deadline).await;
+        self.is_wary = !levels_fit;
+        drop(turn);
+        self.settle(written?, deadline).await
     }
 
     async fn look(&mut self, sets: &[&Rows]) -> Result<Picture, Failed> {
         let deadline = self.deadline();
         let mut session = self.begin(deadline).await?;
         let seen = within(deadline, look(&self.database, &mut session, sets)).await;
-        self.end(session, seen, deadline).await
+        let (seen, session) = self.end(session, seen, deadline).await?;
+        self.settle(session, deadline).await?;
+        Ok(seen)
     }
 
     async fn close(self) {}
 }
 
 impl Link {
-    pub(super) fn new(database: Database, patience: Duration) -> Self {
-        Self { database, session: None, patience }
+    pub(super) fn new(database: Database, turn: Turn, patience: Duration) -> Self {
+        Self { database, session: None, turn, is_wary: false, patience }
+    }
+
+    /// Writes and commits on the primary. Tells whether all stock levels fitted.
+    async fn write(
+        &mut self,
+        sets: &[&Rows],
+        sums: &Sums<'_>,
+        crossings: Crossings,
+        levels_fit: &mut bool,
+        deadline: Instant,
+    ) -> Result<ClientSession, Failed> {
+        // Only how long ids are kept beyond what they must be hangs on this; the server's own clock will judge it.
+        let statements = apply(sets, sums, crossings, DateTime::now());
+        let mut session = self.begin(deadline).await?;
+        let database = &self.database;
+        let writing = async {
+            let journal = Journal::begin(database, &mut session, sets, sums).await?;
+            let crossings = write(database, &mut session, &statements, levels_fit).await?;
+            let records = journal.finish(database, &mut session, sets, sums, crossings).await?;
+            write(database, &mut session, &records, levels_fit).await.map(drop)
+        };
+        let written = within(deadline, writing).await;
+        let ((), session) = self.end(session, written, deadline).await?;
+        Ok(session)
+    }
+
+    /// Waits until a majority holds what the primary has committed.
+    async fn settle(&mut self, mut session: ClientSession, deadline: Instant) -> Result<(), Failed> {
+        // A commit that is sent again asks for a majority. Whatever its answer is: the primary had it.
+        if let Err(failure) = commit(&mut session, deadline).await {
+            self.kill(&session).await;
+            let (Failed::Unsent(error) | Failed::Sent(_, error)) = failure;
+            return Err(Failed::Sent(Trouble::Lost, error));
+        }
+        self.session = Some(session);
+        Ok(())
     }
 
     fn deadline(&self) -> Instant {
@@ -77,11 +132,13 @@ impl Link {
     }
 
     /// A session in a new transaction. What a collection or a client says about concerns does not count in it, so that it is
-    /// all said here.
+    /// all said here. The first commit waits for the primary's journal.
     async fn begin(&mut self, deadline: Instant) -> Result<ClientSession, Failed> {
+        let mut on_primary = durable(self.patience);
+        on_primary.w = Some(Acknowledgment::Nodes(1));
         let options = TransactionOptions::builder()
             .read_concern(ReadConcern::snapshot())
-            .write_concern(durable(self.patience))
+            .write_concern(on_primary)
             .selection_criteria(SelectionCriteria::ReadPreference(
                 ::mongodb::options::ReadPreference::Primary,
             ))
@@ -107,21 +164,20 @@ impl Link {
         let _ = timeout(KILL_PATIENCE, kill).await;
     }
 
-    /// Commits the transaction if all went well, and ends it if not.
+    /// Commits the transaction on the primary if all went well, and ends it if not.
     async fn end<T>(
         &mut self,
         mut session: ClientSession,
         done: Result<T, Failed>,
         deadline: Instant,
-    ) -> Result<T, Failed> {
+    ) -> Result<(T, ClientSession), Failed> {
         match done {
             Ok(done) => {
                 if let Err(failure) = commit(&mut session, deadline).await {
                     self.kill(&session).await;
                     return Err(failure);
                 }
-                self.session = Some(session);
-                Ok(done)
+                Ok((done, session))
             }
             Err(failure) => {
                 // A transaction that can't be ended ends with its session, or by the server's own limit of time.
@@ -169,17 +225,22 @@ fn uncommitted(trouble: Trouble) -> Trouble {
     if trouble == Trouble::Lost { Trouble::Again } else { trouble }
 }
 
-/// Carries out commands. Returns how many stock levels have crossed something.
+/// Carries out commands. Returns how many stock levels have crossed something, and notes when they do not fit.
 async fn write(
     database: &Database,
     session: &mut ClientSession,
     statements: &[Statement],
+    levels_fit: &mut bool,
 ) -> Result<i64, Failed> {
     let mut crossings = 0_i64;
     for statement in statements {
         let command = statement.command.clone();
         let reply = database.run_raw_command(command).session(&mut *session).await.map_err(unsent)?;
-        crossings = crossings.saturating_add(judge(&reply, statement)?);
+        let crossed = judge(&reply, statement).inspect_err(|failure| {
+            let is_guard = matches!(failure, Failed::Sent(Trouble::Guard, _));
+            *levels_fit = *levels_fit && !(is_guard && statement.counts == Counts::Changed);
+        })?;
+        crossings = crossings.saturating_add(crossed);
     }
     Ok(crossings)
 }

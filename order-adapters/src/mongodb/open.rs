@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::mongodb::bson::{Document, doc};
@@ -7,15 +8,15 @@ use ::mongodb::{Client, Database};
 use order_core::error::BoxError;
 
 use super::MongoStore;
-use super::link::{Link, durable};
+use super::link::{Link, Turn, durable};
 use super::schema::migrate;
 use crate::group_commit::Writer;
 
 /// The database, unless the address or the builder names another one.
 const DATABASE: &str = "order_engine";
 
-/// How many transactions there may be at once. Of two that touch the same level, one has to begin anew.
-const WRITERS: u32 = 1;
+/// How many transactions there may be at once: one that is written, and one that waits for a majority.
+const WRITERS: u32 = 2;
 
 /// How long anything may take before the database counts as lost: longer than an election.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -127,8 +128,8 @@ impl MongoBuilder {
         Self { reads_from_secondaries: true, ..self }
     }
 
-    /// How many transactions this process makes at once, at least one; 1 by default. More only get into each other's way, unless
-    /// they have nothing in common.
+    /// How many transactions of this process are under way at once, at least one; 2 by default: one is written while the other one
+    /// waits for a majority.
     #[must_use]
     pub fn writers(self, writers: u32) -> Self {
         Self { writers: writers.max(1), ..self }
@@ -171,7 +172,9 @@ impl MongoBuilder {
         } else {
             database.clone()
         };
-        let links = (0..self.writers).map(|_| Link::new(database.clone(), self.patience));
+        let turn = Turn::default();
+        let link = |_| Link::new(database.clone(), Arc::clone(&turn), self.patience);
+        let links = (0..self.writers).map(link);
         let writer = Writer::start(links);
         Ok(MongoStore { writer, client, database, stale, patience: self.patience })
     }

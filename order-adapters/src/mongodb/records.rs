@@ -29,6 +29,12 @@ pub(super) struct Journal {
 }
 
 impl Journal {
+    /// Whether write-sets bring something that journals tell of.
+    pub(super) fn is_told(sets: &[&Rows], sums: &Sums<'_>) -> bool {
+        sets.iter().any(|set| !set.entries.is_empty())
+            || sums.values().any(|sum| sum.may_be_new || sum.threshold != Threshold::Kept)
+    }
+
     /// Looks at the levels that get an entry or a threshold. Nobody else changes them between this look and the commit.
     pub(super) async fn begin(
         database: &Database,

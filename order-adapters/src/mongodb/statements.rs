@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::documents::{
     self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, chapter_id, request_id,
 };
-use super::levels;
+use super::levels::{self, Crossings};
 use super::values::Rows;
 use crate::group_commit::Sums;
 
@@ -37,9 +37,9 @@ pub(super) enum Counts {
 }
 
 /// The commands that apply write-sets, no two of which touch the same thing. `sums` are those of their stock changes.
-pub(super) fn apply(sets: &[&Rows], sums: &Sums<'_>, now: DateTime) -> Vec<Statement> {
+pub(super) fn apply(sets: &[&Rows], sums: &Sums<'_>, crossings: Crossings, now: DateTime) -> Vec<Statement> {
     let mut statements = Vec::new();
-    levels::change(&mut statements, sums);
+    levels::change(&mut statements, sums, crossings);
     note_write_sets(&mut statements, sets, now);
     put_requests(&mut statements, sets, now);
     read(&mut statements, CARTS, sets.iter().flat_map(|set| &set.read_carts));

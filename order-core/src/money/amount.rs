@@ -57,6 +57,10 @@ impl Money {
     /// [`MoneyError::OutOfRange`] when it does not fit.
     pub fn new(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
         let decimals = currency.decimals();
+        if amount.scale() == decimals {
+            let minor = i64::try_from(amount.mantissa()).map_err(|_| MoneyError::OutOfRange)?;
+            return Ok(Self { minor, currency });
+        }
         let mut scaled = amount.normalize();
         if scaled.scale() > decimals {
             return Err(MoneyError::TooManyDecimals { currency, decimals });

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -31,10 +32,14 @@ impl Currency {
     /// # Errors
     /// When there is none.
     pub fn from_code(code: &str) -> Result<Self, UnknownCurrency> {
-        iso_currency::Currency::from_code(code)
-            .filter(|currency| currency.exponent().is_some())
-            .map(Self)
-            .ok_or(UnknownCurrency)
+        /// By their codes: every amount that is read asks for one.
+        static CODES: LazyLock<Vec<(&'static str, Currency)>> = LazyLock::new(|| {
+            let mut codes: Vec<_> = Currency::all().map(|currency| (currency.code(), currency)).collect();
+            codes.sort_unstable_by_key(|(code, _)| *code);
+            codes
+        });
+        let found = CODES.binary_search_by_key(&code, |(code, _)| code);
+        found.ok().and_then(|index| CODES.get(index)).map(|(_, currency)| *currency).ok_or(UnknownCurrency)
     }
 
     /// The three-letter code.

@@ -4,6 +4,7 @@ use crate::error::{Error, Invalid, Result};
 use crate::gateway::Product;
 use crate::id::{CartId, CouponCode, CustomerId, GuestToken, LineId, ProductId, SellerId, WriteSetId};
 use crate::pricing::{Basket, BasketLine, Quote};
+use crate::service::both::both;
 use crate::service::change::{check_version, try_again};
 use crate::service::engine::{MAX_TRIES, Parts};
 use crate::store::{CartPut, WriteSet};
@@ -63,7 +64,8 @@ impl Carts<'_> {
         if item.seller_id.as_ref().is_some_and(|seller| *seller != product.seller_id) {
             return Err(Invalid::field("/seller_id", "other_seller", "does not sell this product").into());
         }
-        let available = parts.available(&item.product_id).await?;
+        let (available, cart) = both(parts.available(&item.product_id), self.open(owner)).await;
+        let (available, cart) = (available?, cart?);
         let price = product.price;
         let mut entry = CartItem::new(
             product.id.clone(),
@@ -75,7 +77,7 @@ impl Carts<'_> {
         if let Some(image) = &product.image {
             entry = entry.with_image(image.clone());
         }
-        self.change(owner, if_version, |cart| {
+        self.change_from(Some(cart), owner, if_version, |cart| {
             let now = parts.now();
             cart.add(LineId::new(&*parts.ids, now), entry.clone(), item.quantity, now)
         })
@@ -200,9 +202,26 @@ impl Carts<'_> {
     where
         F: Fn(&mut Cart) -> Result<()> + Send + Sync,
     {
+        self.change_from(None, owner, if_version, change).await
+    }
+
+    /// Changes the cart as it was read, or as it is read now; and again, if somebody else has changed it meanwhile.
+    async fn change_from<F>(
+        &self,
+        mut read: Option<Cart>,
+        owner: &CartOwner,
+        if_version: Option<u64>,
+        change: F,
+    ) -> Result<Cart>
+    where
+        F: Fn(&mut Cart) -> Result<()> + Send + Sync,
+    {
         let parts = self.parts;
         for _ in 0..MAX_TRIES {
-            let mut cart = self.open(owner).await?;
+            let mut cart = match read.take() {
+                Some(cart) => cart,
+                None => self.open(owner).await?,
+            };
             check_version("cart", if_version, cart.version)?;
             let expected = cart.version;
             change(&mut cart)?;

@@ -7,6 +7,7 @@
 //!
 //! Every command comes with a [`Request`]: who asks, which version they saw, and the idempotency key that makes it repeatable.
 
+mod both;
 mod carts;
 mod change;
 mod drive;

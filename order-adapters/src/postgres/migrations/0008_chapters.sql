@@ -1,7 +1,7 @@
 -- An order's history is kept by chapters, and the order itself is written out now and then.
 
 -- A row is a chapter: so many events of one commit, up to `sequence`; `name` is that of the first one.
-ALTER TABLE {schema}.events ADD COLUMN count bigint NOT NULL DEFAULT 1 CONSTRAINT events_count CHECK (count >= 1);
+ALTER TABLE {schema}.events ADD COLUMN count {schema}.place NOT NULL DEFAULT 1;
 
 -- The version that `body` has: what the events behind it tell is not in it. 0: it is `null`, and the events tell all.
 -- NULL: it is that of the order, as everything was before.
