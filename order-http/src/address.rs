@@ -43,11 +43,3 @@ impl From<AddressBody> for Address {
         Self { line1, line2, city, state, postal_code, country, contact_name, contact_phone }
     }
 }
-
-impl From<Address> for AddressBody {
-    fn from(address: Address) -> Self {
-        let Address { line1, line2, city, state, postal_code, country, contact_name, contact_phone } =
-            address;
-        Self { line1, line2, city, state, postal_code, country, contact_name, contact_phone }
-    }
-}

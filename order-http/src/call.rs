@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequestParts, OriginalUri, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -26,6 +27,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The longest request id that is taken over from a caller, in bytes.
 const MAX_REQUEST_ID: usize = 128;
+/// The room that is made for an answer of which nothing is known, in bytes.
+const ANSWER_BYTES: usize = 1024;
 /// How often somebody else's request with the same key is looked at again.
 const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(25);
 
@@ -172,8 +175,27 @@ pub(crate) fn answer<T: Serialize>(
     version: Option<u64>,
     replayed: bool,
 ) -> Response {
-    let mut response = (status, axum::Json(body)).into_response();
+    answer_sized(status, body, ANSWER_BYTES, version, replayed)
+}
+
+/// The same, for a body that takes about so many bytes: a long page is written into one buffer that never has to grow.
+pub(crate) fn answer_sized<T: Serialize>(
+    status: StatusCode,
+    body: &T,
+    bytes: usize,
+    version: Option<u64>,
+    replayed: bool,
+) -> Response {
+    let mut written = Vec::with_capacity(bytes);
+    if let Err(error) = serde_json::to_writer(&mut written, body) {
+        tracing::error!(%error, "an answer can't be written");
+        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong.")
+            .into_response();
+    }
+    let mut response = Response::new(Body::from(written));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(version) = version
         && let Ok(tag) = HeaderValue::try_from(format!("\"{version}\""))
     {

@@ -93,23 +93,23 @@ impl TenderBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PaymentSummary)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PaymentSummaryBody {
+pub(crate) struct PaymentSummaryBody<'a> {
     id: Uuid,
     #[schema(value_type = PaymentMethodName)]
     method: PaymentMethod,
-    provider: String,
+    provider: &'a str,
     status: PaymentStatusName,
     /// What the customer must do, while they must.
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<PaymentActionBody>,
 }
 
-impl PaymentSummaryBody {
-    pub(crate) fn of(payment: &Payment) -> Self {
+impl<'a> PaymentSummaryBody<'a> {
+    pub(crate) fn of(payment: &'a Payment) -> Self {
         Self {
             id: payment.id.uuid(),
             method: payment.method,
-            provider: payment.provider.to_string(),
+            provider: payment.provider.as_str(),
             status: payment.status().into(),
             action: payment.action.as_ref().and_then(PaymentActionBody::of),
         }

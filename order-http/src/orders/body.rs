@@ -4,8 +4,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use order_core::Error;
+use order_core::address::Address;
 use order_core::fulfilment::{SellerGroup, Shipment};
-use order_core::id::SellerId;
+use order_core::id::{CouponCode, SellerId};
 use order_core::inventory::ReservationStatus;
 use order_core::money::Money;
 use order_core::order::{
@@ -17,7 +18,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::address::AddressBody;
-use crate::call::answer;
+use crate::call::answer_sized;
 use crate::money::{MoneyBody, TotalsBody};
 use crate::names::{FulfilmentStatusName, LineStatusName, OrderPaymentStatusName, OrderStatusName};
 use crate::payments::PaymentSummaryBody;
@@ -26,38 +27,39 @@ use crate::payments::PaymentSummaryBody;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OrderBody {
+pub(crate) struct OrderBody<'a> {
     id: Uuid,
     /// The number a human reads out.
-    number: String,
-    user_id: String,
+    number: &'a str,
+    user_id: &'a str,
     status: OrderStatusName,
     #[schema(value_type = OrderPaymentStatusName)]
     payment_status: OrderPaymentStatus,
-    currency: String,
-    items: Vec<OrderItemBody>,
+    currency: &'a str,
+    items: Vec<OrderItemBody<'a>>,
     /// The totals at placement. They never change.
     totals: TotalsBody,
     /// What went back.
     #[schema(value_type = MoneyBody)]
     refunded: Money,
-    sellers: Vec<SellerBody>,
-    shipping_address: AddressBody,
+    sellers: Vec<SellerBody<'a>>,
+    #[schema(value_type = AddressBody)]
+    shipping_address: &'a Address,
     /// The last payment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    payment: Option<PaymentSummaryBody>,
+    payment: Option<PaymentSummaryBody<'a>>,
     /// Until when stock is held for it, while it is not paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation_expires_at: Option<DateTime<Utc>>,
     timestamps: TimestampsBody,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    coupons: Vec<String>,
+    coupons: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cancel_reason: Option<String>,
+    cancel_reason: Option<&'a str>,
     /// The customer's wishes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    notes: Option<String>,
+    notes: Option<&'a str>,
     /// How many events there were: the `ETag`.
     version: u64,
     created_at: DateTime<Utc>,
@@ -68,13 +70,13 @@ pub(crate) struct OrderBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderItem)]
 #[serde(deny_unknown_fields)]
-struct OrderItemBody {
+struct OrderItemBody<'a> {
     id: Uuid,
-    product_id: String,
-    seller_id: String,
-    name: String,
+    product_id: &'a str,
+    seller_id: &'a str,
+    name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
+    image: Option<&'a str>,
     quantity: u32,
     #[schema(value_type = MoneyBody)]
     unit_price: Money,
@@ -93,35 +95,35 @@ struct OrderItemBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderSeller)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SellerBody {
-    seller_id: String,
+pub(super) struct SellerBody<'a> {
+    seller_id: &'a str,
     status: FulfilmentStatusName,
     /// The last parcel's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tracking_number: Option<String>,
+    tracking_number: Option<&'a str>,
     /// The last parcel's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    carrier: Option<String>,
+    carrier: Option<&'a str>,
     /// The last parcel's.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_delivery: Option<DateTime<Utc>>,
     /// The seller's notes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    notes: Option<String>,
-    shipments: Vec<ShipmentBody>,
+    notes: Option<&'a str>,
+    shipments: Vec<ShipmentBody<'a>>,
 }
 
 /// A parcel.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Shipment)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ShipmentBody {
+pub(super) struct ShipmentBody<'a> {
     id: Uuid,
     items: Vec<UnitsBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    carrier: Option<String>,
+    carrier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tracking_number: Option<String>,
+    tracking_number: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_delivery: Option<DateTime<Utc>>,
     shipped_at: DateTime<Utc>,
@@ -158,9 +160,9 @@ pub(super) struct TimestampsBody {
     refunded: Option<DateTime<Utc>>,
 }
 
-impl OrderBody {
+impl<'a> OrderBody<'a> {
     /// An order, as somebody may see it.
-    pub(super) fn of(order: &Order, viewer: &Actor) -> Result<Self, Error> {
+    pub(super) fn of(order: &'a Order, viewer: &Actor) -> Result<Self, Error> {
         let seller = seller_of(viewer);
         let is_seen = |id: &SellerId| seller.is_none_or(|seller| seller == id);
         let refunded = order.refunded()?;
@@ -176,26 +178,31 @@ impl OrderBody {
         let payment = order.payments.last().filter(|_| seller.is_none());
         Ok(Self {
             id: order.id.uuid(),
-            number: order.number.to_string(),
-            user_id: order.customer_id.to_string(),
+            number: order.number.as_str(),
+            user_id: order.customer_id.as_str(),
             status: OrderStatusName(order.status),
             payment_status: order.payment_status()?,
-            currency: order.currency.code().to_owned(),
+            currency: order.currency.code(),
             items: lines.map(|line| OrderItemBody::of(order, line)).collect(),
             totals: totals.into(),
             refunded,
             sellers: SellerBody::seen(order, viewer),
-            shipping_address: order.shipping_address.clone().into(),
+            shipping_address: &order.shipping_address,
             payment: payment.map(PaymentSummaryBody::of),
             reservation_expires_at: open_hold(order).map(|hold| hold.expires_at),
             timestamps: TimestampsBody::of(&order.timestamps, order.created_at),
-            coupons: order.coupons.iter().map(ToString::to_string).collect(),
-            cancel_reason: order.cancel_reason.clone(),
-            notes: order.notes.clone(),
+            coupons: order.coupons.iter().map(CouponCode::as_str).collect(),
+            cancel_reason: order.cancel_reason.as_deref(),
+            notes: order.notes.as_deref(),
             version: order.version,
             created_at: order.created_at,
             updated_at: order.updated_at,
         })
+    }
+
+    /// How many bytes it takes, about.
+    pub(super) fn size(&self) -> usize {
+        self.items.len().saturating_mul(320).saturating_add(1024)
     }
 }
 
@@ -211,14 +218,14 @@ fn open_hold(order: &Order) -> Option<&Hold> {
     order.hold.as_ref().filter(is_open)
 }
 
-impl OrderItemBody {
-    fn of(order: &Order, line: &OrderLine) -> Self {
+impl<'a> OrderItemBody<'a> {
+    fn of(order: &Order, line: &'a OrderLine) -> Self {
         Self {
             id: line.id.uuid(),
-            product_id: line.product_id.to_string(),
-            seller_id: line.seller_id.to_string(),
-            name: line.name.clone(),
-            image: line.image.clone(),
+            product_id: line.product_id.as_str(),
+            seller_id: line.seller_id.as_str(),
+            name: &line.name,
+            image: line.image.as_deref(),
             quantity: line.quantity,
             unit_price: line.unit_price,
             total: line.totals.subtotal,
@@ -229,30 +236,30 @@ impl OrderItemBody {
     }
 }
 
-impl SellerBody {
+impl<'a> SellerBody<'a> {
     /// The parts of an order that somebody may see.
-    pub(super) fn seen(order: &Order, viewer: &Actor) -> Vec<Self> {
+    pub(super) fn seen(order: &'a Order, viewer: &Actor) -> Vec<Self> {
         let seller = seller_of(viewer);
         let groups = order.sellers.iter().filter(|group| seller.is_none_or(|id| *id == group.seller_id));
         groups.map(Self::of).collect()
     }
 
-    fn of(group: &SellerGroup) -> Self {
+    fn of(group: &'a SellerGroup) -> Self {
         let last = group.shipments.last();
         Self {
-            seller_id: group.seller_id.to_string(),
+            seller_id: group.seller_id.as_str(),
             status: FulfilmentStatusName(group.status),
-            tracking_number: last.and_then(|shipment| shipment.tracking_number.clone()),
-            carrier: last.and_then(|shipment| shipment.carrier.clone()),
+            tracking_number: last.and_then(|shipment| shipment.tracking_number.as_deref()),
+            carrier: last.and_then(|shipment| shipment.carrier.as_deref()),
             estimated_delivery: last.and_then(|shipment| shipment.estimated_delivery),
-            notes: group.notes.clone(),
+            notes: group.notes.as_deref(),
             shipments: group.shipments.iter().map(ShipmentBody::of).collect(),
         }
     }
 }
 
-impl ShipmentBody {
-    pub(super) fn of(shipment: &Shipment) -> Self {
+impl<'a> ShipmentBody<'a> {
+    pub(super) fn of(shipment: &'a Shipment) -> Self {
         let units = |item: &order_core::fulfilment::ShippedItem| UnitsBody {
             item_id: item.line_id.uuid(),
             quantity: item.quantity,
@@ -260,8 +267,8 @@ impl ShipmentBody {
         Self {
             id: shipment.id.uuid(),
             items: shipment.items.iter().map(units).collect(),
-            carrier: shipment.carrier.clone(),
-            tracking_number: shipment.tracking_number.clone(),
+            carrier: shipment.carrier.as_deref(),
+            tracking_number: shipment.tracking_number.as_deref(),
             estimated_delivery: shipment.estimated_delivery,
             shipped_at: shipment.shipped_at,
         }
@@ -290,5 +297,5 @@ pub(crate) fn answer_order(
     viewer: &Actor,
 ) -> Result<Response, Error> {
     let body = OrderBody::of(&done.value, viewer)?;
-    Ok(answer(status, &body, Some(done.value.version), done.replayed))
+    Ok(answer_sized(status, &body, body.size(), Some(done.value.version), done.replayed))
 }

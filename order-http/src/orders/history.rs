@@ -31,8 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = History)]
 #[serde(deny_unknown_fields)]
-struct HistoryBody {
-    items: Vec<EventBody>,
+struct HistoryBody<'a> {
+    items: Vec<EventBody<'a>>,
 }
 
 /// The history of an order; or the order as it was.
@@ -40,16 +40,16 @@ struct HistoryBody {
 #[schema(as = HistoryOrOrder)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is used")]
-enum HistoryOrOrder {
-    History(HistoryBody),
-    Order(Box<OrderBody>),
+enum HistoryOrOrder<'a> {
+    History(HistoryBody<'a>),
+    Order(Box<OrderBody<'a>>),
 }
 
 /// Something that happened to an order.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = OrderEvent)]
 #[serde(deny_unknown_fields)]
-struct EventBody {
+struct EventBody<'a> {
     /// Its place in the history: 1, 2, 3 …
     sequence: u64,
     at: DateTime<Utc>,
@@ -85,7 +85,7 @@ struct EventBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<Vec<UnitsBody>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    shipment: Option<ShipmentBody>,
+    shipment: Option<ShipmentBody<'a>>,
 }
 
 /// Who brought it about.
@@ -114,8 +114,8 @@ impl ActorBody {
     }
 }
 
-impl EventBody {
-    fn of(record: &EventRecord, viewer: &Actor) -> Self {
+impl<'a> EventBody<'a> {
+    fn of(record: &'a EventRecord, viewer: &Actor) -> Self {
         let mut body = Self {
             sequence: record.sequence,
             at: record.at,
@@ -129,7 +129,7 @@ impl EventBody {
     }
 
     /// Adds what an event tells. Tokens and secrets stay where they are.
-    fn tell(&mut self, event: &OrderEvent) {
+    fn tell(&mut self, event: &'a OrderEvent) {
         match event {
             OrderEvent::Placed { order } => self.amount = Some(order.totals.total),
             OrderEvent::Moved { reason, .. } => self.reason.clone_from(reason),

@@ -17,7 +17,7 @@ use super::OrderRef;
 use super::body::{OrderBody, SellerBody, TimestampsBody, answer_order};
 use crate::api::Api;
 use crate::auth::{Owner, Readers, Staff};
-use crate::call::answer;
+use crate::call::{answer, answer_sized};
 use crate::list::{ListParams, read_list};
 use crate::names::OrderStatusName;
 use crate::params::{Id, Params};
@@ -37,8 +37,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderPage)]
 #[serde(deny_unknown_fields)]
-struct OrderPageBody {
-    items: Vec<OrderBody>,
+struct OrderPageBody<'a> {
+    items: Vec<OrderBody<'a>>,
     /// Where the next page begins, if there is one.
     #[schema(required = true)]
     next_cursor: Option<String>,
@@ -55,7 +55,8 @@ async fn page(
         items: page.items.iter().map(|order| OrderBody::of(order, actor)).collect::<Result<_, Error>>()?,
         next_cursor: page.next.map(|cursor| cursor.to_string()),
     };
-    Ok(answer(StatusCode::OK, &body, None, false))
+    let size = body.items.iter().map(OrderBody::size).sum();
+    Ok(answer_sized(StatusCode::OK, &body, size, None, false))
 }
 
 /// Orders: a customer's own, a seller's with their part, all for the staff.
@@ -116,11 +117,11 @@ async fn get_order(
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Tracking)]
 #[serde(deny_unknown_fields)]
-struct TrackingBody {
+struct TrackingBody<'a> {
     order_id: Uuid,
-    number: String,
+    number: &'a str,
     status: OrderStatusName,
-    sellers: Vec<SellerBody>,
+    sellers: Vec<SellerBody<'a>>,
     timestamps: TimestampsBody,
 }
 
@@ -135,7 +136,7 @@ async fn tracking(
     let (order, actor) = reference.get_as_any(&api, actors).await?;
     let body = TrackingBody {
         order_id: order.id.uuid(),
-        number: order.number.to_string(),
+        number: order.number.as_str(),
         status: OrderStatusName(order.status),
         sellers: SellerBody::seen(&order, &actor),
         timestamps: TimestampsBody::of(&order.timestamps, order.created_at),
