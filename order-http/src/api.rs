@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use order_core::id::ProviderId;
 use order_core::money::Currency;
 use order_core::{Engine, Invalid};
@@ -162,7 +162,6 @@ pub fn router<S: Clone + Send + Sync + 'static>(api: Api) -> Router<S> {
     let layers = |router: Router<Api>| {
         router
             .layer(DefaultBodyLimit::max(api.parts.body_limit))
-            .layer(from_fn(problem::name_instance))
             .layer(from_fn_with_state(api.clone(), call::trace))
     };
     let (resources, operations) = openapi::routes(&api);

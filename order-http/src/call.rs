@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, OriginalUri, Request};
+use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 /// The header with a request's id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -207,9 +207,10 @@ pub(crate) fn answer_sized<T: Serialize>(
     response
 }
 
-/// Gives every request an id and a span.
+/// Gives every request an id and a span, and every problem its path.
 pub(crate) async fn trace(
-    axum::extract::State(api): axum::extract::State<Api>,
+    State(api): State<Api>,
+    OriginalUri(uri): OriginalUri,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -230,7 +231,8 @@ pub(crate) async fn trace(
         http.status = tracing::field::Empty,
     );
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let response = next.run(request).instrument(span.clone()).await;
+    let mut response = problem::name_instance(&uri, response);
     span.record("http.status", response.status().as_u16());
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -1,9 +1,8 @@
 //! What went wrong, as RFC 9457 problem details.
 
 use axum::body::Body;
-use axum::extract::{OriginalUri, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::OriginalUri;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use order_core::error::{FieldError, PriceChange, Shortage};
 use order_core::gateway::Rejected;
@@ -320,8 +319,7 @@ impl IntoResponse for Problem {
 }
 
 /// Names the path in every problem, and makes problems of the refusals that the framework answers itself.
-pub(crate) async fn name_instance(OriginalUri(uri): OriginalUri, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(crate) fn name_instance(uri: &Uri, mut response: Response) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
