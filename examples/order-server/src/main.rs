@@ -12,6 +12,10 @@ use order_server::{Config, Mode, Server, development, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// An order is hundreds of small texts and lists. The system's allocator took a third of the time of a page of them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code of a configuration with mistakes.
 const MISTAKEN: u8 = 2;
 

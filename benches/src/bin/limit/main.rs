@@ -14,6 +14,10 @@ use order_benches::figures::{Figures, Thousandths};
 use serde::Serialize;
 use subject::{Subject, Subjects};
 
+/// The bundled server's: what is measured in this process runs as it does there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
