@@ -12,8 +12,13 @@ use crate::problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names a request that has no id, lets it be answered, and logs it. The query is left out: it may name people.
-pub(crate) async fn log(State(engine): State<Engine>, mut request: Request, next: Next) -> Response {
+/// Names a request that has no id, lets it be answered in the longest time there is, and logs it. The query is left out: it may name
+/// people.
+pub(crate) async fn log(
+    State((engine, longest)): State<(Engine, Duration)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if !request.headers().contains_key(REQUEST_ID) {
         let id = engine.ids().next(engine.clock().now()).to_string();
         if let Ok(value) = HeaderValue::try_from(id) {
@@ -23,7 +28,7 @@ pub(crate) async fn log(State(engine): State<Engine>, mut request: Request, next
     let given = request.headers().get(REQUEST_ID).cloned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = end_waiting(longest, next.run(request)).await;
     // The interface answers with the id it has taken; for the server's own routes it is the one that came.
     if let Some(given) = given.filter(|_| !response.headers().contains_key(REQUEST_ID)) {
         response.headers_mut().insert(REQUEST_ID, given);
@@ -37,7 +42,7 @@ pub(crate) async fn log(State(engine): State<Engine>, mut request: Request, next
 
 /// Answers a request that has waited too long. What it has begun is finished as if the server had died: by whoever repeats the
 /// request, or by the passes.
-pub(crate) async fn end_waiting(State(longest): State<Duration>, request: Request, next: Next) -> Response {
-    let answered = tokio::time::timeout(longest, next.run(request)).await;
+async fn end_waiting(longest: Duration, answer: impl Future<Output = Response>) -> Response {
+    let answered = tokio::time::timeout(longest, answer).await;
     answered.unwrap_or_else(|_| problem::unavailable("request_timeout"))
 }
