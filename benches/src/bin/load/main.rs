@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p order-benches --bin load -- --help` lists the options.
 
+mod connection;
 mod options;
 mod report;
 mod server;

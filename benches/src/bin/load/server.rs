@@ -3,16 +3,19 @@
     reason = "what a JSON value does not have is null, and indexing it only panics when assigning"
 )]
 
-use std::collections::BTreeMap;
-
+use hyper::body::Bytes;
+use hyper::{Method, StatusCode, Uri};
 use jsonwebtoken::{EncodingKey, Header};
 use order_benches::measure::Done;
 use order_benches::{Outcome, address};
+use order_core::address::Address;
 use order_core::money::{Currency, Money};
 use order_core::time::{Clock as _, Duration, SystemClock};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
+use crate::connection::{Connection, Question};
 use crate::options::{Options, Scenario};
 
 /// How many orders are listed.
@@ -21,80 +24,139 @@ const PAGE: usize = 20;
 /// A server, spoken to as its clients do.
 #[derive(Debug)]
 pub(crate) struct Server {
-    client: Client,
     api: String,
-    admin: String,
-    customers: Vec<String>,
-    products: Vec<String>,
-    /// For each customer an order that is read.
-    orders: Vec<String>,
-    /// Units that were sold or held of each product before.
-    taken: BTreeMap<String, i64>,
+    admin: Mutex<Connection>,
+    customers: Vec<Mutex<Customer>>,
+    products: Vec<Product>,
+    address: Address,
+    /// `POST /orders`, of what is in the cart, paid by card.
+    checkout: Question,
+}
+
+/// A customer, with what they ask for again and again.
+#[derive(Debug)]
+struct Customer {
+    connection: Connection,
+    /// What they read, when they only read.
+    reading: Option<Reading>,
+}
+
+/// The order that is read, which is the customer's latest, and how it is asked for.
+#[derive(Debug)]
+struct Reading {
+    id: String,
+    question: Question,
+}
+
+#[derive(Debug)]
+struct Product {
+    id: String,
+    /// `POST /cart/items`, of one unit of it.
+    into_cart: Question,
+    /// Units of it that were sold or held before.
+    taken: i64,
+}
+
+/// What is looked at of an order: answers are long, and only this is taken out of them.
+#[derive(Debug, Deserialize)]
+struct OrderSeen<'a> {
+    id: &'a str,
+}
+
+/// What is looked at of a page of orders.
+#[derive(Debug, Deserialize)]
+struct PageSeen<'a> {
+    #[serde(borrow)]
+    items: Vec<OrderSeen<'a>>,
+}
+
+/// What is looked at of the answer to an order, or of its refusal.
+#[derive(Debug, Deserialize)]
+struct Placed<'a> {
+    code: Option<&'a str>,
+    payment_status: Option<&'a str>,
+}
+
+/// An order of one unit of each product, paid on delivery.
+#[derive(Debug, Serialize)]
+struct OnDelivery<'a> {
+    items: Vec<Item<'a>>,
+    shipping_address: &'a Address,
+    payment: Cash,
+}
+
+#[derive(Debug, Serialize)]
+struct Item<'a> {
+    product_id: &'a str,
+    quantity: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Cash {
+    method: &'static str,
 }
 
 impl Server {
     /// Signs tokens for the customers, and fills the shelves.
     pub(crate) async fn open(url: &str, options: &Options) -> Outcome<Self> {
+        let url: Uri = url.parse()?;
+        let host =
+            url.authority().filter(|_| url.scheme_str() == Some("http")).ok_or("--url is not http://…")?;
+        let (base, prefix) = (url.path().trim_end_matches('/'), options.prefix.trim_end_matches('/'));
+        let api = format!("{base}{prefix}");
+        let server = match host.port() {
+            Some(_) => host.to_string(),
+            None => format!("{host}:80"),
+        };
         let run = SystemClock.now().timestamp_millis();
-        let token = |name: &str, role: &str| -> Outcome<String> {
+        let connect = |name: &str, role: &str| -> Outcome<Connection> {
             let exp = (SystemClock.now() + Duration::hours(12)).timestamp();
             let claims = json!({ "sub": name, "roles": [role], "exp": exp });
             let secret = EncodingKey::from_secret(options.token_secret.as_bytes());
-            Ok(jsonwebtoken::encode(&Header::default(), &claims, &secret)?)
+            Connection::new(&server, &jsonwebtoken::encode(&Header::default(), &claims, &secret)?)
         };
-        let customers = (0..options.clients).map(|client| token(&format!("load-{run}-{client}"), "customer"));
-        let mut server = Self {
-            client: Client::builder().pool_max_idle_per_host(options.clients).build()?,
-            api: format!("{}{}", url.trim_end_matches('/'), options.prefix.trim_end_matches('/')),
-            admin: token("load", "admin")?,
-            customers: customers.collect::<Outcome<_>>()?,
-            products: Vec::new(),
-            orders: Vec::new(),
-            taken: BTreeMap::new(),
-        };
-        let catalogue = expect(server.get("/products").bearer_auth(&server.admin)).await?;
-        let ids = catalogue["items"].as_array().into_iter().flatten();
-        server.products =
-            ids.filter_map(|product| product["product_id"].as_str()).map(str::to_owned).collect();
-        if server.products.len() < options.lines {
+        let mut admin = connect("load", "admin")?;
+        let products = stock_shelves(&mut admin, &api, options).await?;
+        if products.len() < options.lines {
             return Err("the server has fewer products than an order has lines".into());
         }
-        for product in &server.products {
-            let path = format!("{}/inventory/stock/{product}", server.api);
-            let put = server.client.put(path).bearer_auth(&server.admin);
-            let stock = expect(put.json(&json!({ "on_hand": options.stock }))).await?;
-            server.taken.insert(product.clone(), taken(&stock)?);
-        }
-        if options.scenario.only_reads() {
-            server.place_what_is_read(options.lines).await?;
+        let card = json!({ "method": "card", "provider": "simulated", "token": "sim_approve" });
+        let order = json!({ "shipping_address": address(), "payment": card });
+        let mut server = Self {
+            checkout: Question::new(Method::POST, &format!("{api}/orders"), order.to_string())?,
+            api,
+            admin: Mutex::new(admin),
+            customers: Vec::new(),
+            products,
+            address: address(),
+        };
+        for client in 0..options.clients {
+            let mut connection = connect(&format!("load-{run}-{client}"), "customer")?;
+            let reading = if options.scenario.only_reads() {
+                Some(server.place_what_is_read(&mut connection, options).await?)
+            } else {
+                None
+            };
+            server.customers.push(Mutex::new(Customer { connection, reading }));
         }
         Ok(server)
     }
 
-    /// A full page of orders for each customer.
-    async fn place_what_is_read(&mut self, lines: usize) -> Outcome {
-        for token in &self.customers {
-            let mut id = None;
-            for _ in 0..PAGE {
-                let ids: Vec<&String> = self.products.iter().take(lines).collect();
-                let order = expect(self.post("/orders", token).json(&on_delivery(&ids))).await?;
-                id = order["id"].as_str().map(str::to_owned);
-            }
-            self.orders.push(id.ok_or("an order has no id")?);
+    /// A full page of orders.
+    async fn place_what_is_read(&self, connection: &mut Connection, options: &Options) -> Outcome<Reading> {
+        let products: Vec<usize> = (0..options.lines).collect();
+        let mut id = None;
+        for _ in 0..PAGE {
+            let order = expect(connection, self.on_delivery(&products)?).await?;
+            id = order["id"].as_str().map(str::to_owned);
         }
-        Ok(())
-    }
-
-    /// Reads an order, or the latest of them.
-    async fn read(&self, scenario: Scenario, client: usize, token: &str) -> Outcome<Done> {
-        let id = self.orders.get(client).ok_or("there is no such order")?;
-        if scenario == Scenario::Get {
-            let order = expect(self.get(&format!("/orders/{id}")).bearer_auth(token)).await?;
-            return if order["id"] == **id { Ok(Done::Ordered) } else { Err("another order".into()) };
-        }
-        let page = expect(self.get(&format!("/orders?limit={PAGE}")).bearer_auth(token)).await?;
-        let count = page["items"].as_array().map_or(0, Vec::len);
-        if count == PAGE { Ok(Done::Ordered) } else { Err(format!("a page of {count}").into()) }
+        let id = id.ok_or("an order has no id")?;
+        let path = if options.scenario == Scenario::List {
+            format!("{}/orders?limit={PAGE}", self.api)
+        } else {
+            format!("{}/orders/{id}", self.api)
+        };
+        Ok(Reading { id, question: Question::get(&path)? })
     }
 
     pub(crate) fn products(&self) -> usize {
@@ -102,46 +164,60 @@ impl Server {
     }
 
     pub(crate) async fn order(&self, scenario: Scenario, client: usize, products: &[usize]) -> Outcome<Done> {
-        let token = self.customers.get(client).ok_or("there is no such customer")?;
-        let ids: Vec<&String> = products.iter().filter_map(|product| self.products.get(*product)).collect();
-        if scenario.only_reads() {
-            return self.read(scenario, client, token).await;
+        let mut customer = self.customers.get(client).ok_or("there is no such customer")?.lock().await;
+        let Customer { connection, reading } = &mut *customer;
+        if let Some(reading) = reading {
+            return read(connection, reading, scenario).await;
         }
-        let mut order = on_delivery(&ids);
-        if scenario == Scenario::Flow {
-            for id in &ids {
-                let item = json!({ "product_id": id, "quantity": 1 });
-                expect(self.post("/cart/items", token).json(&item)).await?;
+        let question = if scenario == Scenario::Flow {
+            for product in products.iter().filter_map(|product| self.products.get(*product)) {
+                let (status, body) = connection.ask(product.into_cart.clone()).await?;
+                if !status.is_success() {
+                    return Err(refusal("POST /cart/items", status, body).into());
+                }
             }
-            let card = json!({ "method": "card", "provider": "simulated", "token": "sim_approve" });
-            order = json!({ "shipping_address": address(), "payment": card });
-        }
-        let response = self.post("/orders", token).json(&order).send().await?;
-        let status = response.status();
-        let body: Value = response.json().await?;
-        match (status, body["code"].as_str(), body["payment_status"].as_str()) {
+            self.checkout.clone()
+        } else {
+            self.on_delivery(products)?
+        };
+        let (status, body) = connection.ask(question).await?;
+        let Placed { code, payment_status } = serde_json::from_slice(body)?;
+        match (status, code, payment_status) {
             (StatusCode::CREATED, _, Some("paid")) => Ok(Done::Ordered),
             (StatusCode::CREATED, ..) if scenario != Scenario::Flow => Ok(Done::Ordered),
             (StatusCode::CONFLICT, Some("out_of_stock"), _) => Ok(Done::OutOfStock),
-            _ => Err(format!("POST /orders: {status}: {body}").into()),
+            _ => Err(refusal("POST /orders", status, body).into()),
         }
+    }
+
+    /// One unit of each product, paid on delivery.
+    fn on_delivery(&self, products: &[usize]) -> Outcome<Question> {
+        let products = products.iter().filter_map(|product| self.products.get(*product));
+        let order = OnDelivery {
+            items: products.map(|product| Item { product_id: &product.id, quantity: 1 }).collect(),
+            shipping_address: &self.address,
+            payment: Cash { method: "cod" },
+        };
+        let body = Bytes::from(serde_json::to_vec(&order)?);
+        Ok(self.checkout.clone().with(body))
     }
 
     /// What is wrong with the shelves and with each customer's latest orders, and how many units left the shelves.
     pub(crate) async fn check(&self, options: &Options) -> Outcome<(Vec<String>, i64)> {
         let (mut findings, mut all) = (Vec::new(), 0);
-        for (product, before) in &self.taken {
-            let path = format!("/inventory/stock/{product}");
-            let stock = expect(self.get(&path).bearer_auth(&self.admin)).await?;
+        let mut admin = self.admin.lock().await;
+        for Product { id, taken: before, .. } in &self.products {
+            let path = format!("{}/inventory/stock/{id}", self.api);
+            let stock = expect(&mut admin, Question::get(&path)?).await?;
             let (now, available) = (taken(&stock)? - before, units(&stock, "available")?);
             if now + available != i64::from(options.stock) {
-                findings
-                    .push(format!("{product}: {now} were taken, {available} are left of {}", options.stock));
+                findings.push(format!("{id}: {now} were taken, {available} are left of {}", options.stock));
             }
             all += now;
         }
-        for token in &self.customers {
-            let orders = expect(self.get("/orders?limit=100").bearer_auth(token)).await?;
+        let latest = Question::get(&format!("{}/orders?limit=100", self.api))?;
+        for customer in &self.customers {
+            let orders = expect(&mut customer.lock().await.connection, latest.clone()).await?;
             for order in orders["items"].as_array().into_iter().flatten() {
                 if !adds_up(order)? {
                     findings.push(format!("{}: the totals are not the sum of their parts", order["id"]));
@@ -153,31 +229,61 @@ impl Server {
         }
         Ok((findings, all))
     }
-
-    fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.api))
-    }
-
-    fn post(&self, path: &str, token: &str) -> RequestBuilder {
-        self.client.post(format!("{}{path}", self.api)).bearer_auth(token)
-    }
 }
 
-/// One unit of each product, paid on delivery.
-fn on_delivery(ids: &[&String]) -> Value {
-    let items: Value = ids.iter().map(|id| json!({ "product_id": id, "quantity": 1 })).collect();
-    json!({ "items": items, "shipping_address": address(), "payment": { "method": "cod" } })
+/// The products, with as many units of each as there are to be.
+async fn stock_shelves(admin: &mut Connection, api: &str, options: &Options) -> Outcome<Vec<Product>> {
+    let catalogue = expect(admin, Question::get(&format!("{api}/products"))?).await?;
+    let ids = catalogue["items"].as_array().into_iter().flatten();
+    let on_hand = json!({ "on_hand": options.stock }).to_string();
+    let mut products = Vec::new();
+    for id in ids.filter_map(|product| product["product_id"].as_str()) {
+        let path = format!("{api}/inventory/stock/{id}");
+        let stock = expect(admin, Question::new(Method::PUT, &path, on_hand.clone())?).await?;
+        let item = json!({ "product_id": id, "quantity": 1 }).to_string();
+        products.push(Product {
+            id: id.to_owned(),
+            into_cart: Question::new(Method::POST, &format!("{api}/cart/items"), item)?,
+            taken: taken(&stock)?,
+        });
+    }
+    Ok(products)
+}
+
+/// Reads an order, or the latest of them.
+async fn read(connection: &mut Connection, reading: &Reading, scenario: Scenario) -> Outcome<Done> {
+    let (status, body) = connection.ask(reading.question.clone()).await?;
+    if status != StatusCode::OK {
+        return Err(refusal("GET /orders", status, body).into());
+    }
+    let seen = if scenario == Scenario::Get {
+        vec![serde_json::from_slice::<OrderSeen<'_>>(body)?]
+    } else {
+        let page: PageSeen<'_> = serde_json::from_slice(body)?;
+        if page.items.len() != PAGE {
+            return Err(format!("a page of {}", page.items.len()).into());
+        }
+        page.items
+    };
+    if seen.first().is_some_and(|order| order.id == reading.id) {
+        Ok(Done::Ordered)
+    } else {
+        Err("another order".into())
+    }
 }
 
 /// The body of an answer that must be good.
-async fn expect(request: RequestBuilder) -> Outcome<Value> {
-    let response = request.send().await?;
-    let (status, path) = (response.status(), response.url().path().to_owned());
-    let body = response.text().await?;
+async fn expect(connection: &mut Connection, question: Question) -> Outcome<Value> {
+    let path = question.path().to_owned();
+    let (status, body) = connection.ask(question).await?;
     if !status.is_success() {
-        return Err(format!("{path}: {status}: {body}").into());
+        return Err(refusal(&path, status, body).into());
     }
-    Ok(serde_json::from_str(&body)?)
+    Ok(serde_json::from_slice(body)?)
+}
+
+fn refusal(what: &str, status: StatusCode, body: &[u8]) -> String {
+    format!("{what}: {status}: {}", String::from_utf8_lossy(body))
 }
 
 fn units(stock: &Value, field: &str) -> Outcome<i64> {
