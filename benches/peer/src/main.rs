@@ -1,7 +1,10 @@
 //! The flow of `load` on stateset-embedded, by the calls its documentation gives for a checkout: a new cart with its lines,
 //! address, shipping and payment method, checked out with stock reserved, then a payment recorded and completed.
 //!
-//! Usage: peer PATH CLIENTS SECONDS. `STATESET_SQLITE_SYNCHRONOUS` is NORMAL or FULL, as its own documentation says.
+//! Usage: peer PATH|URL CLIENTS SECONDS. PATH is a file that does not exist yet; `STATESET_SQLITE_SYNCHRONOUS` is NORMAL or FULL, as
+//! its own documentation says. URL is a server of PostgreSQL, where it makes a database of its own, and removes it.
+
+mod database;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +12,11 @@ use std::time::{Duration, Instant};
 use rust_decimal::Decimal;
 use serde_json::json;
 use stateset_embedded::{
-    AddCartItem, CartAddress, Commerce, CreateCart, CreateCustomer, CreateInventoryItem, CreatePayment, CustomerId,
-    PaymentMethodType, SetCartPayment, SetCartShipping,
+    AddCartItem, CartAddress, Commerce, CreateCart, CreateCustomer, CreateInventoryItem, CreatePayment,
+    CustomerId, PaymentMethodType, SetCartPayment, SetCartShipping,
 };
+
+use crate::database::Database;
 
 const PRODUCTS: usize = 300;
 const LINES: usize = 3;
@@ -21,14 +26,39 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [path, clients, seconds] = arguments.as_slice() else {
-        return Err("usage: peer PATH CLIENTS SECONDS".into());
+    let [place, clients, seconds] = arguments.as_slice() else {
+        return Err("usage: peer PATH|URL CLIENTS SECONDS".into());
     };
     let (clients, seconds) = (clients.parse::<usize>()?, seconds.parse::<u64>()?);
-    let synchronous = std::env::var("STATESET_SQLITE_SYNCHRONOUS").unwrap_or_else(|_| "NORMAL".to_owned());
     // One of its calls may take several connections, and fails after 30 s when others hold them: enough for all.
     let connections = u32::try_from(clients)?.saturating_mul(4).max(5);
-    let commerce = Arc::new(Commerce::sqlite_pool(path, connections)?);
+    let line = if place.starts_with("postgres://") || place.starts_with("postgresql://") {
+        let database = Database::create(place)?;
+        let line = Commerce::postgres_pool(&database.url, connections)
+            .map_err(Into::into)
+            .and_then(|commerce| measure(commerce, "postgres", None, clients, seconds));
+        // Also when it failed: nothing is left behind.
+        database.remove()?;
+        line?
+    } else {
+        let synchronous =
+            std::env::var("STATESET_SQLITE_SYNCHRONOUS").unwrap_or_else(|_| "NORMAL".to_owned());
+        let commerce = Commerce::sqlite_pool(place, connections)?;
+        measure(commerce, "sqlite", Some(synchronous.to_lowercase()), clients, seconds)?
+    };
+    println!("{line}");
+    Ok(())
+}
+
+/// Fills the shop, lets the customers in, and says what they saw.
+fn measure(
+    commerce: Commerce,
+    store: &str,
+    synchronous: Option<String>,
+    clients: usize,
+    seconds: u64,
+) -> Outcome<serde_json::Value> {
+    let commerce = Arc::new(commerce);
     for index in 0..PRODUCTS {
         commerce.inventory().create_item(CreateInventoryItem {
             sku: sku(index),
@@ -37,7 +67,8 @@ fn main() -> Outcome {
             ..Default::default()
         })?;
     }
-    let customers: Vec<CustomerId> = (0..clients).map(|client| customer(&commerce, client)).collect::<Outcome<_>>()?;
+    let customers: Vec<CustomerId> =
+        (0..clients).map(|client| customer(&commerce, client)).collect::<Outcome<_>>()?;
 
     let begin = Instant::now();
     let (counts_from, end) = (begin + WARM_UP, begin + WARM_UP + Duration::from_secs(seconds));
@@ -72,17 +103,12 @@ fn main() -> Outcome {
         let rank = (micros.len() * percent).div_ceil(100).max(1);
         micros.get(rank - 1).map_or(0.0, |micros: &u64| *micros as f64 / 1000.0)
     };
-    println!(
-        "{}",
-        json!({
-            "engine": "stateset-embedded 1.40.0", "scenario": "flow", "store": "sqlite",
-            "synchronous": synchronous.to_lowercase(), "clients": clients, "lines": LINES, "seconds": elapsed,
-            "ops": micros.len(), "ops_per_s": micros.len() as f64 / elapsed, "p50_ms": percentile(50),
-            "p95_ms": percentile(95), "p99_ms": percentile(99), "errors": errors, "error": error,
-            "findings": u8::from(!adds_up),
-        })
-    );
-    Ok(())
+    Ok(json!({
+        "engine": "stateset-embedded 1.40.0", "scenario": "flow", "store": store, "synchronous": synchronous,
+        "clients": clients, "lines": LINES, "seconds": elapsed, "ops": micros.len(),
+        "ops_per_s": micros.len() as f64 / elapsed, "p50_ms": percentile(50), "p95_ms": percentile(95),
+        "p99_ms": percentile(99), "errors": errors, "error": error, "findings": u8::from(!adds_up),
+    }))
 }
 
 fn sku(index: usize) -> String {
@@ -107,7 +133,13 @@ struct Visit {
     error: Option<String>,
 }
 
-fn visit(commerce: &Commerce, client: usize, customer: CustomerId, counts_from: Instant, end: Instant) -> Visit {
+fn visit(
+    commerce: &Commerce,
+    client: usize,
+    customer: CustomerId,
+    counts_from: Instant,
+    end: Instant,
+) -> Visit {
     let mut visit = Visit::default();
     let mut chance = (client as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     loop {
