@@ -88,13 +88,13 @@ fn granted(sums: &[(&StockKey, Sum)], crossings: Crossings) -> RawArrayBuf {
     for (_, sum) in sums {
         wishes.push(wish(sum));
     }
-    let low_at = rawdoc! { "$ifNull": ["$$wish.low_at", "$low_at"] };
     let after = rawdoc! {
         "on_hand": { "$add": ["$on_hand", "$$wish.on_hand"] },
         "reserved": { "$add": ["$reserved", "$$wish.reserved"] },
         "sold": { "$add": ["$sold", "$$wish.sold"] },
         "changes": { "$add": [{ "$ifNull": ["$changes", 0_i64] }, 1_i64] },
-        "low_at": { "$cond": ["$$wish.ends_low_at", "$$REMOVE", low_at] },
+        "low_at": { "$ifNull": ["$$wish.low_at", "$low_at"] },
+        "ends_low_at": "$$wish.ends_low_at",
     };
     let fits = match crossings {
         Crossings::Found => fits(),
@@ -102,7 +102,13 @@ fn granted(sums: &[(&StockKey, Sum)], crossings: Crossings) -> RawArrayBuf {
     };
     let granted = rawdoc! { "$cond": [fits, { "$mergeObjects": ["$$ROOT", after] }, "$$ROOT"] };
     let wish = own(sums.iter().map(|(key, _)| *key), wishes);
-    pipeline(rawdoc! { "$replaceWith": { "$let": { "vars": { "wish": wish }, "in": granted } } })
+    let mut stages =
+        pipeline(rawdoc! { "$replaceWith": { "$let": { "vars": { "wish": wish }, "in": granted } } });
+    if sums.iter().any(|(_, sum)| sum.threshold == Threshold::Removed) {
+        let low_at = rawdoc! { "$cond": ["$ends_low_at", "$$REMOVE", "$low_at"] };
+        stages.push(rawdoc! { "$set": { "low_at": low_at, "ends_low_at": "$$REMOVE" } });
+    }
+    stages
 }
 
 /// What is wished of a level, and what the level must be like.

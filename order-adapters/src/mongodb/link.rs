@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ::mongodb::bson::{Bson, DateTime, Document, doc};
 use ::mongodb::error::{Error, ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use ::mongodb::options::{Acknowledgment, ReadConcern, SelectionCriteria, TransactionOptions, WriteConcern};
+use ::mongodb::options::{ReadConcern, SelectionCriteria, TransactionOptions, WriteConcern};
 use ::mongodb::{ClientSession, Database};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -47,6 +47,7 @@ pub(super) struct Link {
     turn: Turn,
     /// Whether a level did not fit the last time, or crossed something. Then so may the next ones.
     is_wary: bool,
+    on_primary: WriteConcern,
     /// How long anything may take.
     patience: Duration,
 }
@@ -87,8 +88,9 @@ impl group_commit::Link for Link {
 }
 
 impl Link {
-    pub(super) fn new(database: Database, turn: Turn, patience: Duration) -> Self {
-        Self { database, session: None, turn, is_wary: false, patience }
+    /// `on_primary` is what the first step of a commit waits for.
+    pub(super) fn new(database: Database, turn: Turn, on_primary: WriteConcern, patience: Duration) -> Self {
+        Self { database, session: None, turn, is_wary: false, on_primary, patience }
     }
 
     /// Writes and commits on the primary. Tells whether all stock levels fitted.
@@ -132,13 +134,11 @@ impl Link {
     }
 
     /// A session in a new transaction. What a collection or a client says about concerns does not count in it, so that it is
-    /// all said here. The first commit waits for the primary's journal.
+    /// all said here.
     async fn begin(&mut self, deadline: Instant) -> Result<ClientSession, Failed> {
-        let mut on_primary = durable(self.patience);
-        on_primary.w = Some(Acknowledgment::Nodes(1));
         let options = TransactionOptions::builder()
             .read_concern(ReadConcern::snapshot())
-            .write_concern(on_primary)
+            .write_concern(self.on_primary.clone())
             .selection_criteria(SelectionCriteria::ReadPreference(
                 ::mongodb::options::ReadPreference::Primary,
             ))

@@ -168,6 +168,27 @@ impl MongoStore {
         self.patiently(context, async { collection.update_many(filter, change).await }).await.map(|_| ())
     }
 
+    /// Makes changes, each of the one document that fits, by one command. Tells how many fitted and are held by a majority.
+    async fn change_each(
+        &self,
+        context: &'static str,
+        collection: &'static str,
+        changes: impl Iterator<Item = (Document, Document)> + Send,
+    ) -> Result<usize, StoreError> {
+        let updates: Vec<Document> =
+            changes.map(|(filter, change)| doc! { "q": filter, "u": change }).collect();
+        let patience = i64::try_from(self.patience.as_millis()).unwrap_or(i64::MAX);
+        let command = doc! {
+            "update": collection, "updates": updates, "ordered": false,
+            "writeConcern": { "w": "majority", "j": true, "wtimeout": patience },
+        };
+        let reply = self.patiently(context, async { self.database.run_command(command).await }).await?;
+        let is_held = !reply.contains_key("writeConcernError");
+        let fitted =
+            reply.get_i32("n").ok().filter(|_| is_held).and_then(|fitted| usize::try_from(fitted).ok());
+        Ok(fitted.unwrap_or_default())
+    }
+
     /// The `sum` in the one document that a pipeline gives.
     async fn sum(
         &self,

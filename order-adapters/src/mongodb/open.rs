@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use ::mongodb::bson::{Document, doc};
 use ::mongodb::error::Error;
-use ::mongodb::options::{ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria};
+use ::mongodb::options::{
+    Acknowledgment, ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria,
+    WriteConcern,
+};
 use ::mongodb::{Client, Database};
 use order_core::error::BoxError;
 
@@ -172,8 +175,8 @@ impl MongoBuilder {
         } else {
             database.clone()
         };
-        let turn = Turn::default();
-        let link = |_| Link::new(database.clone(), Arc::clone(&turn), self.patience);
+        let (turn, on_primary) = (Turn::default(), self.on_primary(&client).await);
+        let link = |_| Link::new(database.clone(), Arc::clone(&turn), on_primary.clone(), self.patience);
         let links = (0..self.writers).map(link);
         let writer = Writer::start(links);
         Ok(MongoStore { writer, client, database, stale, patience: self.patience })
@@ -186,6 +189,21 @@ impl MongoBuilder {
         options.server_selection_timeout.get_or_insert(self.patience);
         options.retry_writes = Some(true);
         Client::with_options(options).map_err(address)
+    }
+
+    /// What the primary waits for by itself, before a majority is waited for. Where a majority has what it holds in its journals anyway,
+    /// which is the default of a replica set, the primary's own need not be waited for twice.
+    async fn on_primary(&self, client: &Client) -> WriteConcern {
+        // Not every account may ask.
+        let asked = client.database("admin").run_command(doc! { "replSetGetConfig": 1 }).await;
+        let is_journaled = asked.is_ok_and(|reply| {
+            let config = reply.get_document("config");
+            config.is_ok_and(|config| config.get_bool("writeConcernMajorityJournalDefault").unwrap_or(false))
+        });
+        let mut concern = durable(self.patience);
+        concern.w = Some(Acknowledgment::Nodes(1));
+        concern.journal = (!is_journaled).then_some(true);
+        concern
     }
 
     /// The database for reads and writes that must hold.

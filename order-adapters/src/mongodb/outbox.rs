@@ -39,31 +39,20 @@ impl OutboxRepository for MongoStore {
         self.messages(&claimed, MAX_CLAIMED).await
     }
 
-    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
-        let sequence = bounded(sequence);
-        let behind = sequence.saturating_add(1);
-        let id = order_id.to_string();
-        for _ in 0..MAX_TRIES {
-            let next = chapters(order_id, behind).limit(1);
-            let next = self.all("find the event behind", next).await?.pop();
-            let mut filter = doc! { "_id": &id, "outbox.head": { "$lte": sequence } };
-            let change = if let Some(next) = next {
-                let at = instant(EVENTS, &next, "at")?;
-                let outbox = doc! { "state": "free", "head": behind, "at": date(at), "attempts": 0_i64 };
-                doc! { "$set": { "outbox": outbox } }
-            } else {
-                filter.insert("last_sequence", doc! { "$lte": sequence });
-                doc! { "$unset": { "outbox": 1 } }
-            };
-            let is_last = filter.contains_key("last_sequence");
-            let changed = self.change("note a delivery", ORDERS, filter, change).await?;
-            // None was changed: it was noted before; or something has come behind it just now.
-            let waits = doc! { "_id": &id, "outbox.head": { "$lte": sequence } };
-            if changed || !is_last || self.one("look for events", ORDERS, waits).await?.is_none() {
-                return Ok(());
-            }
+    async fn delivered(&self, upto: &[(OrderId, u64)]) -> Result<(), StoreError> {
+        // Mostly nothing waits behind them.
+        let all = upto.iter().map(|(id, sequence)| {
+            let waits = doc! { "$lte": bounded(*sequence) };
+            let all = doc! { "_id": id.to_string(), "outbox.head": &waits, "last_sequence": waits };
+            (all, doc! { "$unset": { "outbox": 1 } })
+        });
+        if self.change_each("note deliveries", ORDERS, all).await? == upto.len() {
+            return Ok(());
         }
-        Err(internal("note a delivery", std::io::Error::other("events come faster than they are noted")))
+        for (id, sequence) in upto {
+            self.delivered_some(*id, *sequence).await?;
+        }
+        Ok(())
     }
 
     async fn undelivered(
@@ -151,6 +140,34 @@ impl Head {
 }
 
 impl MongoStore {
+    /// Marks the events of one order, behind which others may wait.
+    async fn delivered_some(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
+        let sequence = bounded(sequence);
+        let behind = sequence.saturating_add(1);
+        let id = order_id.to_string();
+        for _ in 0..MAX_TRIES {
+            let next = chapters(order_id, behind).limit(1);
+            let next = self.all("find the event behind", next).await?.pop();
+            let mut filter = doc! { "_id": &id, "outbox.head": { "$lte": sequence } };
+            let change = if let Some(next) = next {
+                let at = instant(EVENTS, &next, "at")?;
+                let outbox = doc! { "state": "free", "head": behind, "at": date(at), "attempts": 0_i64 };
+                doc! { "$set": { "outbox": outbox } }
+            } else {
+                filter.insert("last_sequence", doc! { "$lte": sequence });
+                doc! { "$unset": { "outbox": 1 } }
+            };
+            let is_last = filter.contains_key("last_sequence");
+            let changed = self.change("note a delivery", ORDERS, filter, change).await?;
+            // None was changed: it was noted before; or something has come behind it just now.
+            let waits = doc! { "_id": &id, "outbox.head": { "$lte": sequence } };
+            if changed || !is_last || self.one("look for events", ORDERS, waits).await?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(internal("note a delivery", std::io::Error::other("events come faster than they are noted")))
+    }
+
     async fn heads(&self, context: &'static str, question: Question) -> Result<Vec<Head>, StoreError> {
         self.all(context, question).await?.iter().map(Head::read).collect()
     }

@@ -63,11 +63,18 @@ impl OutboxRepository for PostgresStore {
         self.messages(&heads).await
     }
 
-    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
-        let query = sqlx::query(self.sql("SELECT {schema}.deliver($1, $2, $3)"))
-            .bind(order_id.uuid())
-            .bind(bounded(sequence))
-            .bind(bounded(sequence.saturating_add(1)));
+    async fn delivered(&self, upto: &[(OrderId, u64)]) -> Result<(), StoreError> {
+        let mut upto: Vec<(Uuid, i64)> =
+            upto.iter().map(|(id, sequence)| (id.uuid(), bounded(*sequence))).collect();
+        // In the order in which everybody locks them.
+        upto.sort_unstable();
+        let (orders, sequences): (Vec<Uuid>, Vec<i64>) = upto.into_iter().unzip();
+        let behind: Vec<i64> = sequences.iter().map(|sequence| sequence.saturating_add(1)).collect();
+        let query = sqlx::query(self.sql(
+            "SELECT {schema}.deliver(u.id, u.sequence, u.behind)
+             FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u (id, sequence, behind)",
+        ));
+        let query = query.bind(orders).bind(sequences).bind(behind);
         self.all("note a delivery", query).await.map(|_| ())
     }
 

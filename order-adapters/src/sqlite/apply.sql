@@ -29,12 +29,14 @@ CREATE TEMP VIEW apply AS SELECT
     -- low at, low at].
     NULL AS shelves, NULL AS entries, NULL AS stock, NULL AS changed_at,
     -- That a level may hold.
-    NULL AS most_units;
+    NULL AS most_units,
+    -- A row of its own: what waits of an order in the outbox, up to this event, is delivered.
+    NULL AS delivered_order, NULL AS delivered;
 
 -- Most rows are a cart alone, and what is not run costs nothing.
 CREATE TEMP TRIGGER apply_cart INSTEAD OF INSERT ON apply
 WHEN coalesce(NEW.order_id, NEW.chapters, NEW.hold_id, NEW.stock, NEW.unchanged_carts, NEW.unchanged_orders,
-    NEW.removed_carts) IS NULL BEGIN
+    NEW.removed_carts, NEW.delivered_order) IS NULL BEGIN
 {head}END;
 
 CREATE TEMP TRIGGER apply_row INSTEAD OF INSERT ON apply
@@ -116,4 +118,13 @@ WHEN coalesce(NEW.unchanged_carts, NEW.unchanged_orders, NEW.removed_carts) IS N
 
     DELETE FROM carts WHERE (id, version) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(NEW.removed_carts));
     SELECT RAISE(ABORT, 'cart') WHERE changes() <> json_array_length(NEW.removed_carts);
+END;
+
+CREATE TEMP TRIGGER apply_delivery INSTEAD OF INSERT ON apply WHEN NEW.delivered_order IS NOT NULL BEGIN
+    DELETE FROM outbox WHERE order_id = NEW.delivered_order AND last <= NEW.delivered;
+    -- Some wait behind it, unless it was delivered before.
+    UPDATE outbox SET head = NEW.delivered + 1, busy_until = NULL, attempts = 0, at = (
+        SELECT at FROM events WHERE order_id = NEW.delivered_order AND sequence > NEW.delivered
+        ORDER BY sequence LIMIT 1)
+    WHERE order_id = NEW.delivered_order AND head <= NEW.delivered;
 END;

@@ -6,7 +6,7 @@ use order_core::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::statement::Statement;
+use super::statement::{Row, Statement};
 use super::values::{blob, body, bounded, column, corrupt, counter, hex, json, uuid};
 use crate::history::{self, Told};
 
@@ -59,23 +59,9 @@ impl OutboxRepository for SqliteStore {
         self.messages(&heads).await
     }
 
-    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
-        let (id, sequence) = (blob(order_id.uuid()), bounded(sequence));
-        let mut all = Statement::new("DELETE FROM outbox WHERE order_id = ? AND last <= ?");
-        all.bind(id.clone());
-        all.bind(sequence);
-        if self.writer.execute(all).await?.changes > 0 {
-            return Ok(());
-        }
-        // Some wait behind it, unless it was delivered before.
-        let mut some = Statement::new(
-            "UPDATE outbox SET head = ?1, busy_until = NULL, attempts = 0, at = (
-                 SELECT at FROM events WHERE order_id = ?2 AND sequence >= ?1 ORDER BY sequence LIMIT 1)
-             WHERE order_id = ?2 AND head < ?1",
-        );
-        some.bind(sequence.saturating_add(1));
-        some.bind(id);
-        self.writer.execute(some).await.map(drop)
+    async fn delivered(&self, upto: &[(OrderId, u64)]) -> Result<(), StoreError> {
+        let row = |(id, sequence): &(OrderId, u64)| Row::delivered(blob(id.uuid()), bounded(*sequence));
+        self.writer.execute(Statement::apply(upto.iter().map(row).collect())).await.map(drop)
     }
 
     async fn undelivered(

@@ -10,7 +10,7 @@ pub(super) static PROGRAM: LazyLock<String> =
     LazyLock::new(|| include_str!("apply.sql").replace("{head}", include_str!("apply_head.sql")));
 
 /// How many columns the view has.
-const COLUMNS: usize = 47;
+const COLUMNS: usize = 49;
 
 /// The most rows of the view in one statement.
 pub(super) const MAX_ROWS: usize = 128;
@@ -71,6 +71,17 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 pub(super) struct Row(Vec<Value>);
 
 impl Row {
+    /// A row that takes the events of an order out of the outbox.
+    pub(super) fn delivered(order: Vec<u8>, sequence: i64) -> Self {
+        /// Its own columns are the last ones.
+        const OWN: usize = 2;
+        let mut row = Self::default();
+        row.bind_nothing(COLUMNS - OWN);
+        row.bind(order);
+        row.bind(sequence);
+        row
+    }
+
     /// Binds the next column.
     pub(super) fn bind(&mut self, value: impl Into<Value>) {
         self.0.push(value.into());

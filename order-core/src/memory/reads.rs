@@ -193,12 +193,14 @@ impl OutboxRepository for MemoryStore {
         }))
     }
 
-    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError> {
+    async fn delivered(&self, upto: &[(OrderId, u64)]) -> Result<(), StoreError> {
         self.write(|state| {
-            let sequence = sequence.min(state.history_len(order_id));
-            let next =
-                events_from(state, order_id, sequence.saturating_add(1)).next().map(|record| record.at);
-            state.outbox.delivered(&order_id, sequence, next);
+            for &(order_id, sequence) in upto {
+                let sequence = sequence.min(state.history_len(order_id));
+                let next =
+                    events_from(state, order_id, sequence.saturating_add(1)).next().map(|record| record.at);
+                state.outbox.delivered(&order_id, sequence, next);
+            }
         });
         Ok(())
     }

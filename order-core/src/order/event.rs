@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// Something that happened to an order. The fold of all of them is the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OrderEvent {
     /// The order was placed. It is always the first event.
@@ -301,5 +301,21 @@ mod tests {
         stored["reason"] = serde_json::Value::Null;
         stored["operation"]["reference"] = serde_json::Value::Null;
         assert_eq!(serde_json::from_value::<OrderEvent>(stored).unwrap(), event);
+    }
+
+    /// A document database may give the fields of a document back in another order.
+    #[test]
+    fn the_tag_of_an_event_may_stand_anywhere() {
+        let moved = OrderEvent::Moved { by: OrderMove::Pay, reason: Some("counted".to_owned()) };
+        for text in [
+            r#"{"event":"moved","by":"pay","reason":"counted"}"#,
+            r#"{"by":"pay","event":"moved","reason":"counted"}"#,
+            r#"{"by":"pay","reason":"counted","event":"moved","more":1}"#,
+        ] {
+            assert_eq!(serde_json::from_str::<OrderEvent>(text).unwrap(), moved, "{text}");
+        }
+        for text in ["{}", r#"{"event":"placed"}"#, r#"{"event":"lost"}"#, r#"{"by":"pay"}"#, "[]", "1"] {
+            assert!(serde_json::from_str::<OrderEvent>(text).is_err(), "{text}");
+        }
     }
 }

@@ -24,6 +24,7 @@ mod balance;
 mod cancel;
 mod draft;
 mod event;
+mod event_form;
 pub(crate) mod finding;
 mod fulfil;
 mod model;

@@ -12,6 +12,9 @@ use crate::service::PassReport;
 use crate::store::{OutboxMessage, Store};
 use crate::time::{Clock, Duration};
 
+/// Of how many orders a relay marks the events as delivered together. If it dies before, so many hear of theirs again.
+const TOGETHER: usize = 16;
+
 /// How long a relay may take for what it has claimed.
 pub const LEASE: Duration = Duration::seconds(60);
 
@@ -33,14 +36,19 @@ pub async fn relay(
     let mut report = PassReport::default();
     let now = clock.now();
     let messages = store.claim_outbox(now, now + LEASE, limit).await?;
+    let mut delivered = Vec::with_capacity(TOGETHER);
     for of_one_order in messages.chunk_by(|left, right| left.record.order_id == right.record.order_id) {
         let handed = hand_over(of_one_order, |event| publisher.publish(event), &mut report).await;
-        if let Some(event) = handed.last {
-            store.delivered(event.order_id, event.sequence).await?;
+        delivered.extend(handed.last.map(|event| (event.order_id, event.sequence)));
+        if delivered.len() >= TOGETHER || handed.refused.is_some() {
+            store.delivered(&std::mem::take(&mut delivered)).await?;
         }
         if let Some((event, wait)) = handed.refused {
             store.undelivered(event.order_id, event.sequence, clock.now() + wait).await?;
         }
+    }
+    if !delivered.is_empty() {
+        store.delivered(&delivered).await?;
     }
     let now = clock.now();
     let messages = store.claim_stock_outbox(now, now + LEASE, limit).await?;

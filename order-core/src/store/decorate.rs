@@ -74,7 +74,7 @@ macro_rules! decorate_store {
         $crate::__decorate_store! { $name, OutboxRepository {
             claim_outbox(now: $crate::time::Timestamp, until: $crate::time::Timestamp, orders: u32)
                 -> Vec<$crate::store::OutboxMessage>;
-            delivered(order_id: $crate::id::OrderId, sequence: u64) -> ();
+            delivered(upto: &[($crate::id::OrderId, u64)]) -> ();
             undelivered(order_id: $crate::id::OrderId, sequence: u64, again: $crate::time::Timestamp) -> ();
             stuck_outbox(attempts: u32, limit: u32) -> Vec<$crate::store::OutboxMessage>;
             outbox_len() -> u64;

@@ -204,12 +204,12 @@ pub trait OutboxRepository: fmt::Debug + Send + Sync {
         orders: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError>;
 
-    /// Marks the events of an order as delivered, up to and including `sequence`, and ends the claim on what is behind. What was
-    /// delivered before is left as it is.
+    /// Marks the events of orders as delivered, of each up to and including a sequence number, and ends the claim on what is behind.
+    /// What was delivered before is left as it is.
     ///
     /// # Errors
-    /// [`StoreError`].
-    async fn delivered(&self, order_id: OrderId, sequence: u64) -> Result<(), StoreError>;
+    /// [`StoreError`]: some of them may be marked.
+    async fn delivered(&self, upto: &[(OrderId, u64)]) -> Result<(), StoreError>;
 
     /// Notes that the delivery of an order's head failed, and lets it wait until `again`. An event that is not the head is left as
     /// it is.

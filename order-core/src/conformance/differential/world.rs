@@ -87,8 +87,8 @@ impl World {
                     return Ok(());
                 };
                 let sequence = order.version.saturating_sub(u64::from(*behind));
-                let expected = self.reference.delivered(order.id, sequence).await;
-                same("delivered", expected, self.subject.delivered(order.id, sequence).await)
+                let expected = self.reference.delivered(&[(order.id, sequence)]).await;
+                same("delivered", expected, self.subject.delivered(&[(order.id, sequence)]).await)
             }
             Step::Fail { order, seconds } => self.fail(*order, Duration::seconds(i64::from(*seconds))).await,
             Step::ClaimStock { levels, seconds } => {

@@ -80,17 +80,17 @@ pub async fn delivered_events_are_gone(subject: Subject) {
     let now = samples.now();
     let store = &subject.store;
     assert_eq!(claim(&subject, now, 9).await.len(), 3);
-    store.delivered(order.id, 2).await.unwrap();
+    store.delivered(&[(order.id, 2)]).await.unwrap();
     assert_eq!(store.outbox_len().await.unwrap(), 1);
     assert_eq!(names(&claim(&subject, now, 9).await), events(&order, 3));
     let (set, paid) = samples.approve(&order);
     subject.apply(&set).await;
     assert_eq!(claim(&subject, now, 9).await, [], "what comes behind a claimed event waits with it");
-    store.delivered(order.id, 3).await.unwrap();
+    store.delivered(&[(order.id, 3)]).await.unwrap();
     assert_eq!(names(&claim(&subject, now, 9).await), events(&paid, 4));
-    store.delivered(order.id, paid.version).await.unwrap();
+    store.delivered(&[(order.id, paid.version)]).await.unwrap();
     assert_eq!(store.outbox_len().await.unwrap(), 0);
-    store.delivered(order.id, paid.version).await.unwrap();
+    store.delivered(&[(order.id, paid.version)]).await.unwrap();
     assert_eq!(claim(&subject, now + LEASE, 9).await, []);
     let (set, last) = samples
         .change(&paid, |draft, context| crate::order::process(draft, None, None, &samples.policy, context));
@@ -106,10 +106,10 @@ pub async fn undelivered_event_holds_up_its_order(subject: Subject) {
     let store = &subject.store;
     let (first, second) = (&orders[0], &orders[1]);
     assert_eq!(claim(&subject, now, 9).await.len(), 6);
-    store.delivered(first.id, 1).await.unwrap();
+    store.delivered(&[(first.id, 1)]).await.unwrap();
     let again = now + Duration::seconds(5);
     store.undelivered(first.id, 2, again).await.unwrap();
-    store.delivered(second.id, 3).await.unwrap();
+    store.delivered(&[(second.id, 3)]).await.unwrap();
     assert_eq!(store.outbox_len().await.unwrap(), 2);
     assert_eq!(claim(&subject, again - Duration::milliseconds(1), 9).await, []);
     assert_eq!(names(&claim(&subject, again, 9).await), [(first.id, 2, 1), (first.id, 3, 0)]);
@@ -118,7 +118,7 @@ pub async fn undelivered_event_holds_up_its_order(subject: Subject) {
     assert_eq!(names(&stuck), [(first.id, 2, 2)]);
     assert_eq!(store.stuck_outbox(3, 9).await.unwrap(), []);
     assert_eq!(names(&claim(&subject, again, 9).await), [(first.id, 2, 2), (first.id, 3, 0)]);
-    store.delivered(first.id, 2).await.unwrap();
+    store.delivered(&[(first.id, 2)]).await.unwrap();
     assert_eq!(store.stuck_outbox(1, 9).await.unwrap(), []);
     assert_eq!(names(&claim(&subject, again, 9).await), [(first.id, 3, 0)]);
 }
@@ -162,7 +162,7 @@ pub async fn long_history_is_claimed_in_parts(subject: Subject) {
     let expected = events(&order, 1);
     assert_eq!(names(&claim(&subject, now, 9).await), expected[..100]);
     assert_eq!(claim(&subject, now, 9).await, []);
-    subject.store.delivered(order.id, 100).await.unwrap();
+    subject.store.delivered(&[(order.id, 100)]).await.unwrap();
     assert_eq!(names(&claim(&subject, now, 9).await), expected[100..]);
 }
 
@@ -173,7 +173,7 @@ pub async fn part_of_a_commit_is_delivered(subject: Subject) {
     let expected = events(&order, 1);
     assert_eq!(expected.len(), 3, "one commit");
     let mut now = samples.now();
-    subject.store.delivered(order.id, 1).await.unwrap();
+    subject.store.delivered(&[(order.id, 1)]).await.unwrap();
     assert_eq!(names(&claim(&subject, now, 9).await), expected[1..]);
     now += Duration::minutes(9);
     subject.store.undelivered(order.id, 2, now).await.unwrap();
@@ -184,7 +184,7 @@ pub async fn part_of_a_commit_is_delivered(subject: Subject) {
     let attempts: Vec<u32> = claim(&subject, now, 9).await.iter().map(|message| message.attempts).collect();
     assert_eq!(attempts.first(), Some(&1));
     assert_eq!(attempts.iter().sum::<u32>(), 1);
-    subject.store.delivered(order.id, 3).await.unwrap();
+    subject.store.delivered(&[(order.id, 3)]).await.unwrap();
     assert_eq!(names(&claim(&subject, now, 9).await), events(&order, 4));
 }
 
@@ -243,7 +243,7 @@ async fn relay_some(
                 }
                 _ => {
                     heard.lock().unwrap().push((order, sequence));
-                    subject.store.delivered(order, sequence).await.unwrap();
+                    subject.store.delivered(&[(order, sequence)]).await.unwrap();
                 }
             }
         }
