@@ -144,6 +144,7 @@ async fn no_hand_can_change_history() {
     let overlap = overlap.replace("SELECT order_id,", "SELECT order_id, {count},");
     hand.refuses(&overlap.replace("{count}", "1").replace("+ {}", "- 1"), "no gaps").await;
     hand.refuses(&overlap.replace("{count}", "2").replace("{}", "1"), "no gaps").await;
+    hand.refuses(&overlap.replace("{count}", "0").replace("{}", "1"), "no gaps").await;
     let stray = "INSERT INTO {schema}.events VALUES (gen_random_uuid(), 1, 0, 'x', '{}')";
     hand.refuses(stray, "no gaps").await;
     hand.accepts(&copy.replace("{}", "1")).await;

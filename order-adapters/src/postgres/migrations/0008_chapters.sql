@@ -1,18 +1,19 @@
--- An order's history is kept by chapters, and the order itself is written out now and then.
+-- An order's history is kept by chapters, and the order itself is written out now and then. The new columns are plain ones, so that no
+-- table is written anew.
 
 -- A row is a chapter: so many events of one commit, up to `sequence`; `name` is that of the first one.
-ALTER TABLE {schema}.events ADD COLUMN count {schema}.place NOT NULL DEFAULT 1;
+ALTER TABLE {schema}.events ADD COLUMN count bigint NOT NULL DEFAULT 1;
 
 -- The version that `body` has: what the events behind it tell is not in it. 0: it is `null`, and the events tell all.
 -- NULL: it is that of the order, as everything was before.
-ALTER TABLE {schema}.orders ADD COLUMN body_version {schema}.counter;
+ALTER TABLE {schema}.orders ADD COLUMN body_version bigint;
 
 -- New events follow the last one of their order without a gap, and wait in the outbox.
 CREATE OR REPLACE FUNCTION {schema}.events_added() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     first CONSTANT bigint := NEW.sequence - NEW.count + 1;
 BEGIN
-    IF (CASE first
+    IF NEW.count < 1 OR (CASE first
         WHEN 1 THEN (SELECT o.id FROM {schema}.orders AS o WHERE o.id = NEW.order_id)
         ELSE (
             SELECT e.order_id FROM {schema}.events AS e
@@ -397,7 +398,7 @@ BEGIN
             order_total, order_created, order_due, string_to_array(order_sellers, separator),
             order_search, coalesce(order_body, 'null'), CASE WHEN order_body IS NULL THEN 0 ELSE order_version END);
         INSERT INTO {schema}.order_sellers (seller_id, order_id)
-        SELECT DISTINCT unnest(string_to_array(order_sellers, separator)), order_id;
+        SELECT unnest(string_to_array(order_sellers, separator)), order_id ON CONFLICT DO NOTHING;
     END IF;
     IF payment_id IS NOT NULL AND order_expected = 0 THEN
         INSERT INTO {schema}.payments (id, order_id, provider, provider_reference, captured_minor, refunded_minor,
