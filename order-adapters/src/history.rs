@@ -131,7 +131,8 @@ impl Told {
     }
 }
 
-/// An order, from what was written out, or `null`, and the chapters since, one behind the other. It must come to `version`.
+/// An order, from what was written out, or `null`, and the chapters since, one behind the other. It must come to `version`. An error
+/// names the order, as far as it is known.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn order(written_out: &str, since: &str, version: u64) -> Result<Order, BoxError> {
     let mut written_out: Option<Order> = serde_json::from_str(written_out)?;
@@ -148,8 +149,15 @@ pub(crate) fn order(written_out: &str, since: &str, version: u64) -> Result<Orde
         let before = order.version.saturating_add(u64::try_from(records.len())?);
         records.extend(told.behind(order.id, before));
     }
-    let order = written_out.ok_or("an order without a history")?.after(&records)?;
-    if order.version == version { Ok(order) } else { Err("the history is not that of the order".into()) }
+    let order = written_out.ok_or("an order without a history")?;
+    let id = order.id;
+    let order = order.after(&records).map_err(|error| format!("the history of order {id}: {error}"))?;
+    if order.version == version {
+        Ok(order)
+    } else {
+        Err(format!("the history of order {id} comes to version {}, and not to {version}", order.version)
+            .into())
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +196,26 @@ mod tests {
         assert_eq!(chapters(&self::records(&["ann"; LONGEST + 1])).count(), 2);
         let gap = [records[0].clone(), records[3].clone()];
         assert_eq!(chapters(&gap).count(), 2);
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[test]
+    fn what_does_not_make_an_order_is_told_with_its_id() {
+        let (set, placed) = Sampler::new(4).order("ann", "tea");
+        let since: String =
+            chapters(&set.events).map(|chapter| serde_json::to_string(&chapter).unwrap()).collect();
+        assert_eq!(super::order("null", &since, placed.version).unwrap(), placed);
+        let written_out = serde_json::to_string(&placed).unwrap();
+        assert_eq!(super::order(&written_out, "", placed.version).unwrap(), placed);
+        let id = placed.id.to_string();
+        for (written_out, since, version) in [("null", &*since, 9), (&*written_out, &*since, placed.version)]
+        {
+            let error = super::order(written_out, since, version).unwrap_err().to_string();
+            assert!(error.contains(&id), "{error}");
+        }
+        for (written_out, since) in [("null", ""), ("", ""), ("null", "{}"), ("null", "x")] {
+            assert!(super::order(written_out, since, placed.version).is_err(), "{written_out} {since}");
+        }
     }
 
     #[test]

@@ -49,6 +49,23 @@ async fn on_hand(store: &SqliteStore, product: &str) -> (i64, i64) {
     levels.first().map_or((0, 0), |level| (level.on_hand, level.reserved))
 }
 
+/// The writer itself brings the log into the file when it has 16 MB; another connection does so long before.
+#[tokio::test]
+async fn the_log_is_brought_into_the_file_while_others_write() {
+    const WRITERS_OWN: u64 = 4_000 * 4_096;
+    let (place, sampler) = (Place::new(), Sampler::new(2));
+    let store = place.open().await.unwrap();
+    let length = |path: PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+    let before = length(place.path());
+    let log = place.path().with_file_name("orders.db-wal");
+    while length(place.path()) == before {
+        assert!(length(log.clone()) < WRITERS_OWN, "nobody but the writer does it");
+        let set = sampler.put_cart(0, &sampler.cart(customer_cart(&format!("c-{}", sampler.count()))));
+        assert_eq!(store.commit(&set).await.unwrap(), CommitOutcome::Applied);
+    }
+    store.close().await;
+}
+
 #[tokio::test]
 async fn everything_is_there_after_opening_again() {
     let place = Place::new();

@@ -10,10 +10,10 @@ use order_core::cart::CartOwner;
 use order_core::error::StoreError;
 use order_core::gateway::Product;
 use order_core::id::{CustomerId, IdempotencyKey, LocationId, ProductId, ProviderId, SellerId};
-use order_core::memory::{MemoryCatalogue, MemoryStore, SimulatedGateway};
+use order_core::memory::{MemoryCatalogue, MemoryStore, RecordingPublisher, SimulatedGateway};
 use order_core::money::{Currency, Money};
 use order_core::order::{Actor, OrderStatus, Tender};
-use order_core::service::{AddItem, CancelOrder, Engine, PlaceOrder, RefundTarget, Request};
+use order_core::service::{AddItem, CancelOrder, Engine, OrderItem, PlaceOrder, RefundTarget, Request};
 use order_core::store::{Commit, CommitOutcome, Store, WriteSet};
 
 /// A store that notes what it is asked.
@@ -80,7 +80,7 @@ async fn every_request_has_a_fixed_number_of_round_trips() {
     let asked = ["find_open_cart", "stock_levels", "find_open_cart", "commit"];
     assert_eq!(store.take(), asked, "one of fifty lines");
 
-    let command = PlaceOrder::from_cart(address(), Tender::card(simulated, None));
+    let command = PlaceOrder::from_cart(address(), Tender::card(simulated.clone(), None));
     let request = by_ann.clone().idempotent(IdempotencyKey::new("order-1").unwrap(), "body");
     let order = engine.orders().place(command.clone(), &request).await.unwrap().value;
     assert_eq!((order.status, order.lines.len()), (OrderStatus::Paid, 50));
@@ -102,6 +102,21 @@ async fn every_request_has_a_fixed_number_of_round_trips() {
 
     engine.orders().cancel(order.id, CancelOrder::default(), &by_ann).await.unwrap();
     assert_eq!(store.take(), ["find_order", "commit", "commit"], "a cancellation with its refund");
+
+    let publisher = RecordingPublisher::default();
+    engine.passes().relay(&publisher, 100).await.unwrap();
+    store.take();
+    for _ in 0..20 {
+        let item = OrderItem { product_id: goods[0].id.clone(), quantity: 1, price: None };
+        let command = PlaceOrder::from_cart(address(), Tender::card(simulated.clone(), None));
+        let command = PlaceOrder { items: Some(vec![item]), ..command };
+        engine.orders().place(command, &by_ann).await.unwrap();
+    }
+    store.take();
+    let report = engine.passes().relay(&publisher, 100).await.unwrap();
+    assert_eq!(report.failed, 0);
+    let told = ["claim_outbox", "delivered", "delivered", "claim_stock_outbox"];
+    assert_eq!(store.take(), told, "the events of twenty orders");
 }
 
 fn product(number: u32) -> Product {

@@ -45,8 +45,9 @@ pub(super) struct Link {
     database: Database,
     session: Option<ClientSession>,
     turn: Turn,
-    /// Whether a level did not fit the last time, or crossed something. Then so may the next ones.
-    is_wary: bool,
+    /// Whether all stock levels fitted the last time. If not, the next ones may not either.
+    levels_fit: bool,
+    /// What the first step of a commit waits for.
     on_primary: WriteConcern,
     /// How long anything may take.
     patience: Duration,
@@ -59,18 +60,13 @@ impl group_commit::Link for Link {
         let deadline = self.deadline();
         let turn = Arc::clone(&self.turn);
         let turn = within(deadline, async { Ok(turn.lock().await) }).await?;
-        if !self.is_wary && !Journal::is_told(sets, sums) {
-            let mut levels_fit = true;
-            let written = self.write(sets, sums, Crossings::Refused, &mut levels_fit, deadline).await;
-            self.is_wary = !levels_fit;
-            if levels_fit {
-                drop(turn);
-                return self.settle(written?, deadline).await;
-            }
+        let is_plain = self.levels_fit && !Journal::is_told(sets, sums);
+        let crossings = if is_plain { Crossings::Refused } else { Crossings::Found };
+        let mut written = self.write(sets, sums, crossings, deadline).await;
+        if is_plain && !self.levels_fit {
+            // One that crosses something may have been what did not fit.
+            written = self.write(sets, sums, Crossings::Found, deadline).await;
         }
-        let mut levels_fit = true;
-        let written = self.write(sets, sums, Crossings::Found, &mut levels_fit, deadline).await;
-        self.is_wary = !levels_fit;
         drop(turn);
         self.settle(written?, deadline).await
     }
@@ -88,24 +84,23 @@ impl group_commit::Link for Link {
 }
 
 impl Link {
-    /// `on_primary` is what the first step of a commit waits for.
     pub(super) fn new(database: Database, turn: Turn, on_primary: WriteConcern, patience: Duration) -> Self {
-        Self { database, session: None, turn, is_wary: false, on_primary, patience }
+        Self { database, session: None, turn, levels_fit: true, on_primary, patience }
     }
 
-    /// Writes and commits on the primary. Tells whether all stock levels fitted.
+    /// Writes and commits on the primary, and notes whether all stock levels fitted.
     async fn write(
         &mut self,
         sets: &[&Rows],
         sums: &Sums<'_>,
         crossings: Crossings,
-        levels_fit: &mut bool,
         deadline: Instant,
     ) -> Result<ClientSession, Failed> {
         // Only how long ids are kept beyond what they must be hangs on this; the server's own clock will judge it.
         let statements = apply(sets, sums, crossings, DateTime::now());
         let mut session = self.begin(deadline).await?;
-        let database = &self.database;
+        self.levels_fit = true;
+        let (database, levels_fit) = (&self.database, &mut self.levels_fit);
         let writing = async {
             let journal = Journal::begin(database, &mut session, sets, sums).await?;
             let crossings = write(database, &mut session, &statements, levels_fit).await?;

@@ -19,7 +19,7 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
     let wanted = i64::from(page.limit()) + 1;
     let enough = wanted + i64::from(page.skip);
     let mut query = QueryBuilder::new("");
-    query.push(schema.sql(whole_order!("SELECT ", " FROM (")).0);
+    query.push(schema.sql(whole_order!("(")).0);
     for (index, status) in branches(filter).into_iter().enumerate() {
         query.push(if index == 0 { "(" } else { " UNION ALL (" });
         branch(&mut query, schema, filter, status, page);

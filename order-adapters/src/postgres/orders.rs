@@ -14,28 +14,24 @@ use crate::history::{self, Told};
 
 /// What [`order`] reads: an order `o` as it was written out last, the chapters since, one behind the other, and its version.
 macro_rules! whole_order {
-    ($prefix:literal, $suffix:literal) => {
+    ($suffix:literal) => {
         concat!(
-            $prefix,
-            "o.body, (
+            "SELECT o.body, (
                 SELECT string_agg(e.body, '' ORDER BY e.sequence) FROM {schema}.events AS e
                 WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
-            ), o.version",
+            ), o.version FROM ",
             $suffix
         )
     };
 }
 pub(super) use whole_order;
 
-const BY_ID: &str = whole_order!("SELECT ", " FROM {schema}.orders AS o WHERE o.id = $1");
-const BY_NUMBER: &str = whole_order!("SELECT ", " FROM {schema}.orders AS o WHERE o.number = $1");
-const BY_PAYMENT: &str = whole_order!(
-    "SELECT ",
-    " FROM {schema}.orders AS o WHERE o.id = (SELECT order_id FROM {schema}.payments WHERE id = $1)"
-);
+const BY_ID: &str = whole_order!("{schema}.orders AS o WHERE o.id = $1");
+const BY_NUMBER: &str = whole_order!("{schema}.orders AS o WHERE o.number = $1");
+const BY_PAYMENT: &str =
+    whole_order!("{schema}.orders AS o WHERE o.id = (SELECT order_id FROM {schema}.payments WHERE id = $1)");
 const BY_REFERENCE: &str = whole_order!(
-    "SELECT ",
-    " FROM {schema}.orders AS o WHERE o.id = (
+    "{schema}.orders AS o WHERE o.id = (
         SELECT order_id FROM {schema}.payments WHERE provider_reference = $1 AND provider = $2
         ORDER BY order_id DESC LIMIT 1)"
 );

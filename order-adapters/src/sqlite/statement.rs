@@ -13,7 +13,7 @@ pub(super) static PROGRAM: LazyLock<String> =
 const COLUMNS: usize = 49;
 
 /// The most rows of the view in one statement.
-pub(super) const MAX_ROWS: usize = 128;
+const MAX_ROWS: usize = 128;
 
 /// The texts of the statements for one row of the view, two, four … rows: so many that few are compiled.
 static APPLY: LazyLock<Vec<String>> = LazyLock::new(|| {

@@ -32,3 +32,26 @@ fn poll_once<T>(
         *result = Some(done);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// One after the other, they would wait forever.
+    #[test]
+    fn the_first_may_wait_for_the_second() {
+        let is_done = Cell::new(false);
+        let one = poll_fn(|_| if is_done.get() { Poll::Ready(1) } else { Poll::Pending });
+        let mut waiting = pin!(both(one, async { is_done.replace(true) }));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(waiting.as_mut().poll(&mut context), Poll::Pending);
+        assert_eq!(
+            waiting.as_mut().poll(&mut context),
+            Poll::Ready((1, false)),
+            "each is asked until it is done"
+        );
+    }
+}
