@@ -23,7 +23,7 @@ impl CartRepository for SqliteStore {
 
     async fn expired_carts(&self, now: Timestamp, limit: u32) -> Result<Vec<(CartId, u64)>, StoreError> {
         let query = sqlx::query(
-            "SELECT id, version FROM carts WHERE status = 'open' AND expires_at <= ? ORDER BY expires_at, id LIMIT ?",
+            "SELECT id, version FROM carts WHERE status = 'open' AND expires_at <= ? ORDER BY expires_at, id LIMIT +?",
         );
         let query = query.bind(now.timestamp_millis()).bind(i64::from(limit));
         let rows = self.all("find expired carts", query).await?;

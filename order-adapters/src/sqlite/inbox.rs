@@ -20,23 +20,23 @@ const TABLE: &str = "inbox";
 pub(super) const CLAIM: &str = "
     UPDATE inbox SET due_at = ? WHERE (provider, event_id) IN (
         SELECT provider, event_id FROM inbox WHERE due_at IS NOT NULL AND due_at <= ?
-        ORDER BY due_at, provider, event_id LIMIT ?
+        ORDER BY due_at, provider, event_id LIMIT +?
     ) RETURNING status, received_at, changed_at, due_at, attempts, reason, order_id, body";
 
 pub(super) const PAGE: &str = "
     SELECT status, received_at, changed_at, due_at, attempts, reason, order_id, body FROM inbox
     WHERE (received_at, provider, event_id) < (?, ?, ?)
-    ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT ?";
+    ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT +?";
 
 pub(super) const PAGE_OF_STATUS: &str = "
     SELECT status, received_at, changed_at, due_at, attempts, reason, order_id, body FROM inbox
     WHERE status = ? AND (received_at, provider, event_id) < (?, ?, ?)
-    ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT ?";
+    ORDER BY received_at DESC, provider DESC, event_id DESC LIMIT +?";
 
 pub(super) const FORGET: &str = "
     DELETE FROM inbox WHERE (provider, event_id) IN (
         SELECT provider, event_id FROM inbox WHERE due_at IS NULL AND changed_at < ?
-        ORDER BY changed_at, provider, event_id LIMIT ?)";
+        ORDER BY changed_at, provider, event_id LIMIT +?)";
 
 #[async_trait]
 impl InboxRepository for SqliteStore {

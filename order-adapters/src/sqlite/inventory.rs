@@ -63,14 +63,14 @@ impl ReservationRepository for SqliteStore {
         let query = if products.is_empty() {
             sqlx::query(
                 "SELECT body FROM reservations WHERE status = 'active' AND expires_at <= ?
-                 ORDER BY expires_at, id LIMIT ?",
+                 ORDER BY expires_at, id LIMIT +?",
             )
         } else {
             let of_products = sqlx::query(
                 "SELECT body FROM reservations WHERE id IN (
                      SELECT reservation_id FROM reservation_products
                      WHERE product_id IN (SELECT value FROM json_each(?)) AND expires_at <= ?
-                 ) ORDER BY expires_at, id LIMIT ?",
+                 ) ORDER BY expires_at, id LIMIT +?",
             );
             of_products.bind(json(&products)?)
         };

@@ -21,7 +21,7 @@ const MAX_CLAIMED: i64 = 100;
 pub(super) const PAGE: &str = "
     SELECT product_id, location, on_hand, reserved, sold, low_at, sequence, at, body FROM stock_records
     WHERE product_id = ? AND (at, location, sequence) < (?, ?, ?) AND (? IS NULL OR +location = ?)
-    ORDER BY at DESC, location DESC, sequence DESC LIMIT ?";
+    ORDER BY at DESC, location DESC, sequence DESC LIMIT +?";
 
 /// The oldest heads among the free ones and those whose wait is over.
 pub(super) const CLAIM: &str = "
@@ -29,11 +29,11 @@ pub(super) const CLAIM: &str = "
         SELECT product_id, location FROM (
             SELECT * FROM (
                 SELECT at, product_id, location FROM stock_outbox WHERE busy_until IS NULL
-                ORDER BY at, product_id, location LIMIT ?
+                ORDER BY at, product_id, location LIMIT +?
             )
             UNION ALL
             SELECT at, product_id, location FROM stock_outbox WHERE busy_until IS NOT NULL AND busy_until <= ?
-        ) ORDER BY at, product_id, location LIMIT ?
+        ) ORDER BY at, product_id, location LIMIT +?
     ) RETURNING product_id, location, head, attempts, at";
 
 /// The records of claimed levels from their heads on.
@@ -150,7 +150,7 @@ impl StockOutboxRepository for SqliteStore {
             "SELECT r.product_id, r.location, r.on_hand, r.reserved, r.sold, r.low_at, r.sequence, r.at, r.body, o.attempts
              FROM stock_outbox AS o JOIN stock_records AS r
              ON r.product_id = o.product_id AND r.location = o.location AND r.sequence = o.head
-             WHERE o.attempts > 0 AND o.attempts >= ? ORDER BY o.at, o.product_id, o.location LIMIT ?",
+             WHERE o.attempts > 0 AND o.attempts >= ? ORDER BY o.at, o.product_id, o.location LIMIT +?",
         );
         let query = query.bind(i64::from(attempts)).bind(i64::from(limit));
         self.all("find stuck records", query).await?.iter().map(message).collect()

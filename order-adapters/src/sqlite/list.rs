@@ -6,6 +6,10 @@ use sqlx::{QueryBuilder, Sqlite};
 use super::orders::whole_order;
 use super::values::blob;
 
+/// What stands before the parameter of a limit, here and in every other statement. Without the `+` SQLite would compile the statement
+/// anew whenever it is run: its plan could depend on how many rows are wanted.
+const LIMIT: &str = " LIMIT +";
+
 /// A page of orders, and one more if there is one.
 ///
 /// Each branch walks one index in the order of ids and stops when it has enough: that of the customer or the seller, if one is
@@ -21,9 +25,9 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqli
     for (index, status) in branches(filter).into_iter().enumerate() {
         query.push(if index == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
         branch(&mut query, filter, status, page);
-        query.push(" ORDER BY ").push(key(filter)).push(order).push(" LIMIT ").push_bind(enough).push(")");
+        query.push(" ORDER BY ").push(key(filter)).push(order).push(LIMIT).push_bind(enough).push(")");
     }
-    query.push(") ORDER BY o.id").push(order).push(" LIMIT ").push_bind(wanted);
+    query.push(") ORDER BY o.id").push(order).push(LIMIT).push_bind(wanted);
     query.push(" OFFSET ").push_bind(i64::from(page.skip));
     query
 }

@@ -134,12 +134,12 @@ impl Retention for SqliteStore {
         let mut forgotten: u64 = 0;
         for (sql, before) in [
             (
-                "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE at < ? ORDER BY at LIMIT ?)",
+                "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE at < ? ORDER BY at LIMIT +?)",
                 write_sets,
             ),
             (
                 "DELETE FROM idempotency WHERE (scope, key) IN
-                 (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+                 (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT +?)",
                 idempotency,
             ),
         ] {

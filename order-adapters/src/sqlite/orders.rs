@@ -85,7 +85,7 @@ impl OrderRepository for SqliteStore {
     }
 
     async fn due_orders(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        let query = sqlx::query("SELECT id FROM orders WHERE due_at <= ? ORDER BY due_at, id LIMIT ?");
+        let query = sqlx::query("SELECT id FROM orders WHERE due_at <= ? ORDER BY due_at, id LIMIT +?");
         let query = query.bind(now.timestamp_millis()).bind(i64::from(limit));
         let rows = self.all("find due orders", query).await?;
         rows.iter().map(|row| uuid("orders", row, 0).map(OrderId::from_uuid)).collect()

@@ -18,11 +18,11 @@ pub(super) const CLAIM: &str = "
     UPDATE outbox SET busy_until = ? WHERE order_id IN (
         SELECT order_id FROM (
             SELECT * FROM (
-                SELECT at, order_id FROM outbox WHERE busy_until IS NULL ORDER BY at, order_id LIMIT ?
+                SELECT at, order_id FROM outbox WHERE busy_until IS NULL ORDER BY at, order_id LIMIT +?
             )
             UNION ALL
             SELECT at, order_id FROM outbox WHERE busy_until IS NOT NULL AND busy_until <= ?
-        ) ORDER BY at, order_id LIMIT ?
+        ) ORDER BY at, order_id LIMIT +?
     ) RETURNING order_id, head, attempts, at";
 
 /// The chapters with what waits of claimed orders: from their heads on.
@@ -38,7 +38,7 @@ pub(super) const STUCK: &str = "
     SELECT e.body, e.sequence, o.order_id, o.head, o.attempts
     FROM outbox AS o JOIN events AS e ON e.order_id = o.order_id AND e.sequence = (
         SELECT min(sequence) FROM events WHERE order_id = o.order_id AND sequence >= o.head)
-    WHERE o.attempts > 0 AND o.attempts >= ? ORDER BY o.at, o.order_id LIMIT ?";
+    WHERE o.attempts > 0 AND o.attempts >= ? ORDER BY o.at, o.order_id LIMIT +?";
 
 #[async_trait]
 impl OutboxRepository for SqliteStore {
