@@ -256,6 +256,12 @@ impl Serialize for Money {
     }
 }
 
+/// Whether an amount can be left out of what is written.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_nothing(amount: &Money) -> bool {
+    amount.is_zero()
+}
+
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = Wire::deserialize(deserializer)?;

@@ -27,6 +27,7 @@ mod event;
 mod event_form;
 pub(crate) mod finding;
 mod fulfil;
+mod line_form;
 mod model;
 mod number;
 pub(crate) mod observe;

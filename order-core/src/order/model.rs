@@ -7,7 +7,8 @@ use crate::id::{
     ReservationId, SellerId,
 };
 use crate::inventory::{ReservationLine, ReservationStatus};
-use crate::money::{Currency, Money};
+use crate::money::{Currency, Money, is_nothing};
+use crate::order::line_form::LineForm;
 use crate::order::{Finding, OrderStatus};
 use crate::payment::{Operation, Payment};
 use crate::pricing::{Adjustment, Totals};
@@ -135,6 +136,7 @@ impl Contact {
 
 /// What was ordered of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "LineForm")]
 #[non_exhaustive]
 pub struct OrderLine {
     /// Its id: the same as in the cart.
@@ -153,15 +155,18 @@ pub struct OrderLine {
     /// How many units were ordered.
     pub quantity: u32,
     /// How many of them were cancelled.
+    #[serde(skip_serializing_if = "is_none")]
     pub cancelled: u32,
     /// What the cancelled units were worth, with their share of discount, tax and shipping.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub cancelled_amount: Money,
     /// How many of them were shipped.
+    #[serde(skip_serializing_if = "is_none")]
     pub shipped: u32,
     /// The line's share of the order's totals. Cancellations consume it, so that they add up to exactly what was paid.
     pub totals: Totals,
     /// How the share came about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub adjustments: Vec<Adjustment>,
 }
 
@@ -175,6 +180,11 @@ impl OrderLine {
     pub fn kept(&self) -> u32 {
         self.quantity.saturating_sub(self.cancelled)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(units: &u32) -> bool {
+    *units == 0
 }
 
 /// What has become of a line, as its customer sees it.

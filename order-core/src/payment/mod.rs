@@ -9,6 +9,7 @@
 //! The status of a payment is not stored: [`Payment::status`] reads it off the operations.
 
 mod apply;
+mod form;
 mod model;
 mod operation;
 mod report;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Invalid;
 use crate::id::{OperationId, PaymentId, ProviderId, ProviderReference};
-use crate::money::{Money, MoneyError};
+use crate::money::{Money, MoneyError, is_nothing};
+use crate::payment::form::PaymentForm;
 use crate::payment::{Operation, OperationKind, OperationStatus, PaymentReport};
 use crate::time::Timestamp;
 
@@ -157,6 +158,7 @@ pub enum PaymentStatus {
 
 /// Money for an order, taken through one provider. See the [module](crate::payment).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "PaymentForm")]
 #[non_exhaustive]
 pub struct Payment {
     /// Its id.
@@ -179,16 +181,19 @@ pub struct Payment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<PaymentAction>,
     /// How much is or was set aside.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub authorised: Money,
     /// How much was taken.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub captured: Money,
     /// How much went back.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub refunded: Money,
     /// What was done with it, oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<Operation>,
     /// What the provider's books have said about it so far, its disputes among it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reported: Option<Box<PaymentReport>>,
     /// When it was begun.
     pub created_at: Timestamp,
