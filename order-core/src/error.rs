@@ -73,6 +73,14 @@ impl Invalid {
         }));
     }
 
+    /// The same of a part of a request, which is at `pointer`.
+    #[must_use]
+    pub fn below(self, pointer: &str) -> Self {
+        let mut whole = Self::default();
+        whole.nest(pointer, self);
+        whole
+    }
+
     /// Everything that is wrong.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
@@ -309,6 +317,14 @@ impl Error {
     /// A [`Conflict`](Self::Conflict).
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into() }
+    }
+
+    /// The same of a part of a request, which is at `pointer`.
+    pub(crate) fn below(self, pointer: &str) -> Self {
+        match self {
+            Self::Invalid(invalid) => invalid.below(pointer).into(),
+            error => error,
+        }
     }
 
     /// What kind of answer this is.

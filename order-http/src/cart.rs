@@ -29,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(get_cart, clear))
         .routes(routes!(add_item))
+        .routes(routes!(add_items))
         .routes(routes!(set_quantity, remove_item))
         .routes(routes!(merge))
         .routes(routes!(quote))
@@ -130,14 +131,49 @@ async fn add_item(
     call: Call,
     body: Json<AddItemBody>,
 ) -> Result<Response, Problem> {
-    let AddItemBody { product_id, quantity, seller_id } = body.value;
     let mut invalid = Invalid::default();
-    let product_id = read_id(ProductId::new(product_id), "/product_id", &mut invalid);
-    let seller_id = seller_id.and_then(|id| read_id(SellerId::new(id), "/seller_id", &mut invalid));
+    let item = body.value.read("", &mut invalid);
     invalid.into_result()?;
-    let Some(product_id) = product_id else { return Err(Error::Internal("an id was lost").into()) };
-    let item = AddItem { product_id, quantity, seller_id };
+    let Some(item) = item else { return Err(Error::Internal("an id was lost").into()) };
     answer_cart(&api, &api.engine().carts().add_item(&owner, item, call.if_version).await?)
+}
+
+impl AddItemBody {
+    /// What is to be added; what is wrong with its ids is noted.
+    fn read(self, pointer: &str, invalid: &mut Invalid) -> Option<AddItem> {
+        let Self { product_id, quantity, seller_id } = self;
+        let product_id = read_id(ProductId::new(product_id), &format!("{pointer}/product_id"), invalid);
+        let seller_id =
+            seller_id.and_then(|id| read_id(SellerId::new(id), &format!("{pointer}/seller_id"), invalid));
+        Some(AddItem { product_id: product_id?, quantity, seller_id })
+    }
+}
+
+/// Products that are to be added to a cart, all of them or none.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AddItems)]
+#[serde(deny_unknown_fields)]
+struct AddItemsBody {
+    #[schema(min_items = 1, max_items = 100)]
+    items: Vec<AddItemBody>,
+}
+
+/// Adds several products at once, all of them or none. What is there already adds up.
+#[utoipa::path(post, operation_id = "add_cart_items", path = "/cart/items/bulk", tag = "cart", request_body = AddItemsBody,
+    params(("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = CartBody)), security(("bearer" = []), ("guest" = [])))]
+async fn add_items(
+    State(api): State<Api>,
+    Shopper(owner): Shopper,
+    call: Call,
+    body: Json<AddItemsBody>,
+) -> Result<Response, Problem> {
+    let mut invalid = Invalid::default();
+    let items = body.value.items.into_iter().enumerate();
+    let items: Vec<AddItem> =
+        items.filter_map(|(index, item)| item.read(&format!("/items/{index}"), &mut invalid)).collect();
+    invalid.into_result()?;
+    answer_cart(&api, &api.engine().carts().add_items(&owner, &items, call.if_version).await?)
 }
 
 /// Notes what is wrong with an id.

@@ -62,6 +62,24 @@ impl Cart {
         Ok(())
     }
 
+    /// [Adds](Self::add) several products, in their order, as one change.
+    ///
+    /// # Errors
+    /// The first one that can't be added, with its place among them. The cart is then unchanged.
+    pub fn add_all(
+        &mut self,
+        items: impl IntoIterator<Item = (LineId, CartItem, u32)>,
+        now: Timestamp,
+    ) -> Result<(), (usize, Error)> {
+        let mut changed = self.clone();
+        for (index, (line_id, item, quantity)) in items.into_iter().enumerate() {
+            changed.version = self.version;
+            changed.add(line_id, item, quantity, now).map_err(|error| (index, error))?;
+        }
+        *self = changed;
+        Ok(())
+    }
+
     /// Sets the units of a line, of which there are `available` now.
     ///
     /// # Errors

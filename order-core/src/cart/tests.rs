@@ -70,6 +70,22 @@ fn the_same_product_adds_up_and_is_refreshed() {
 }
 
 #[test]
+fn several_products_are_added_as_one_change_or_not_at_all() {
+    let (mut cart, now) = (customer(), start());
+    cart.add(line_id(1), item("TEA", 100, 10), 2, now).unwrap();
+    let later = now + Duration::hours(1);
+    let items = |cups| [(line_id(2), item("TEA", 100, 10), 3), (line_id(3), item("CUP", 50, 4), cups)];
+    let (before, refused) = (cart.clone(), cart.add_all(items(5), later).unwrap_err());
+    assert_eq!((refused.0, refused.1.code(), &cart), (1, "out_of_stock", &before));
+    cart.add_all(items(4), later).unwrap();
+    let quantities: Vec<_> = cart.lines.iter().map(|line| (line.id, line.quantity)).collect();
+    assert_eq!(quantities, [(line_id(1), 5), (line_id(3), 4)]);
+    assert_eq!((cart.version, cart.expires_at), (2, later + CART_LIFETIME));
+    cart.add_all([], later).unwrap();
+    assert_eq!(cart.version, 2, "nothing is no change");
+}
+
+#[test]
 fn what_breaks_a_limit_changes_nothing() {
     let (mut cart, now) = (customer(), start());
     cart.add(line_id(1), item("TEA", 100, 10), 2, now).unwrap();

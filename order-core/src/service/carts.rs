@@ -3,7 +3,8 @@ use crate::cart::{self, Cart, CartItem, CartOwner, CartStatus};
 use crate::error::{Error, Invalid, Result};
 use crate::gateway::Product;
 use crate::id::{CartId, CouponCode, CustomerId, GuestToken, LineId, ProductId, SellerId, WriteSetId};
-use crate::pricing::{Basket, BasketLine, Quote};
+use crate::inventory::StockLevel;
+use crate::pricing::{Basket, BasketLine, MAX_LINES, Quote, check_quantity};
 use crate::service::both::both;
 use crate::service::change::{check_version, try_again};
 use crate::service::engine::{MAX_TRIES, Parts};
@@ -58,28 +59,65 @@ impl Carts<'_> {
     /// # Errors
     /// [`Error::Invalid`] for an unknown product or a quantity out of range, [`Error::OutOfStock`], [`Error::Stale`].
     pub async fn add_item(&self, owner: &CartOwner, item: AddItem, if_version: Option<u64>) -> Result<Cart> {
+        self.add(owner, &[item], if_version, |_| String::new()).await
+    }
+
+    /// Puts several products into the cart at once, all of them or none: an order repeated, a list remembered elsewhere. It takes one
+    /// commit, however many they are, and is one change of the cart.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for no items or more than [`MAX_LINES`], and for everything that is wrong with one of them
+    /// (`/items/2/quantity`); otherwise as [`add_item`](Self::add_item).
+    pub async fn add_items(
+        &self,
+        owner: &CartOwner,
+        items: &[AddItem],
+        if_version: Option<u64>,
+    ) -> Result<Cart> {
+        if items.is_empty() {
+            return Err(Invalid::field("/items", "required", "must hold at least one item").into());
+        }
+        if items.len() > MAX_LINES {
+            let detail = format!("must hold at most {MAX_LINES} items");
+            return Err(Invalid::field("/items", "too_many", detail).into());
+        }
+        self.add(owner, items, if_version, |index| format!("/items/{index}")).await
+    }
+
+    /// Puts products into the cart. `pointer` says where the caller named each.
+    async fn add(
+        &self,
+        owner: &CartOwner,
+        items: &[AddItem],
+        if_version: Option<u64>,
+        pointer: impl Fn(usize) -> String + Send + Sync,
+    ) -> Result<Cart> {
         let parts = self.parts;
-        let products = parts.products(std::slice::from_ref(&item.product_id)).await?;
-        let product = sold(products.get(&item.product_id), "/product_id")?;
-        if item.seller_id.as_ref().is_some_and(|seller| *seller != product.seller_id) {
-            return Err(Invalid::field("/seller_id", "other_seller", "does not sell this product").into());
+        let mut ids: Vec<ProductId> = items.iter().map(|item| item.product_id.clone()).collect();
+        ids.sort();
+        ids.dedup();
+        let products = parts.products(&ids).await?;
+        let mut invalid = Invalid::default();
+        let mut offers = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match offered(products.get(&item.product_id), item) {
+                Ok(product) => offers.push((product, item.quantity)),
+                Err(problem) => invalid.nest(&pointer(index), problem),
+            }
         }
-        let (available, cart) = both(parts.available(&item.product_id), self.open(owner)).await;
-        let (available, cart) = (available?, cart?);
-        let price = product.price;
-        let mut entry = CartItem::new(
-            product.id.clone(),
-            product.seller_id.clone(),
-            product.name.clone(),
-            price,
-            available,
-        );
-        if let Some(image) = &product.image {
-            entry = entry.with_image(image.clone());
-        }
+        invalid.into_result()?;
+        let (levels, cart) = both(parts.store.stock_levels(&ids), self.open(owner)).await;
+        let (levels, cart) = (levels?, cart?);
+        let entries: Vec<(CartItem, u32)> = offers
+            .into_iter()
+            .map(|(product, quantity)| (cart_item(product, available(&levels, &product.id)), quantity))
+            .collect();
         self.change_from(Some(cart), owner, if_version, |cart| {
             let now = parts.now();
-            cart.add(LineId::new(&*parts.ids, now), entry.clone(), item.quantity, now)
+            let entries = entries
+                .iter()
+                .map(|(item, quantity)| (LineId::new(&*parts.ids, now), item.clone(), *quantity));
+            cart.add_all(entries, now).map_err(|(index, error)| error.below(&pointer(index)))
         })
         .await
     }
@@ -99,7 +137,7 @@ impl Carts<'_> {
         let cart = self.get(owner).await?;
         let line = cart.lines.iter().find(|line| line.id == line_id);
         let product = line.ok_or(Error::NotFound { what: "cart item" })?.product_id.clone();
-        let available = parts.available(&product).await?;
+        let available = available(&parts.store.stock_levels(std::slice::from_ref(&product)).await?, &product);
         self.change(owner, if_version, |cart| cart.set_quantity(line_id, quantity, available, parts.now()))
             .await
     }
@@ -160,11 +198,7 @@ impl Carts<'_> {
     pub async fn quote(&self, owner: &CartOwner, request: QuoteRequest) -> Result<Quote> {
         let parts = self.parts;
         if let Some(address) = &request.address {
-            address.check().map_err(|invalid| {
-                let mut nested = Invalid::default();
-                nested.nest("/address", invalid);
-                nested
-            })?;
+            address.check().map_err(|invalid| invalid.below("/address"))?;
         }
         let cart = self.get(owner).await?;
         let Some(currency) = cart.currency.filter(|_| !cart.lines.is_empty()) else {
@@ -238,12 +272,45 @@ impl Carts<'_> {
     }
 }
 
+/// The product that is to be put into a cart, if it is offered so.
+fn offered<'a>(product: Option<&'a Product>, item: &AddItem) -> Result<&'a Product, Invalid> {
+    let product = sold(product, "/product_id").and_then(|product| match &item.seller_id {
+        Some(seller) if *seller != product.seller_id => {
+            Err(Invalid::field("/seller_id", "other_seller", "does not sell this product"))
+        }
+        Some(_) | None => Ok(product),
+    });
+    match (product, check_quantity(item.quantity)) {
+        (Ok(product), Ok(())) => Ok(product),
+        (Ok(_), Err(problem)) | (Err(problem), Ok(())) => Err(problem),
+        (Err(mut problem), Err(other)) => {
+            problem.nest("", other);
+            Err(problem)
+        }
+    }
+}
+
+/// A product as a cart keeps it.
+fn cart_item(product: &Product, available: u32) -> CartItem {
+    let Product { id, seller_id, name, price, image, .. } = product;
+    let item = CartItem::new(id.clone(), seller_id.clone(), name.clone(), *price, available);
+    match image {
+        Some(image) => item.with_image(image.clone()),
+        None => item,
+    }
+}
+
+/// Units of a product that are available, over all locations.
+fn available(levels: &[StockLevel], product: &ProductId) -> u32 {
+    let levels = levels.iter().filter(|level| level.key.product_id == *product);
+    let units = levels.fold(0_i64, |sum, level| sum.saturating_add(level.available().max(0)));
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
 /// A product that can be ordered; otherwise the error for whoever named it.
-pub(crate) fn sold<'a>(product: Option<&'a Product>, pointer: &str) -> Result<&'a Product> {
+pub(crate) fn sold<'a>(product: Option<&'a Product>, pointer: &str) -> Result<&'a Product, Invalid> {
     match product {
         Some(product) if product.is_active => Ok(product),
-        Some(_) | None => {
-            Err(Invalid::field(pointer, "unknown_product", "is not a product that is sold").into())
-        }
+        Some(_) | None => Err(Invalid::field(pointer, "unknown_product", "is not a product that is sold")),
     }
 }

@@ -317,11 +317,4 @@ impl Parts {
         let products = self.catalogue.products(ids).await?;
         Ok(products.into_iter().map(|product| (product.id.clone(), product)).collect())
     }
-
-    /// Units of a product that are available, over all locations.
-    pub(crate) async fn available(&self, product: &ProductId) -> Result<u32> {
-        let levels = self.store.stock_levels(std::slice::from_ref(product)).await?;
-        let units = levels.iter().fold(0_i64, |sum, level| sum.saturating_add(level.available().max(0)));
-        Ok(u32::try_from(units).unwrap_or(u32::MAX))
-    }
 }

@@ -163,6 +163,40 @@ async fn a_stale_change_is_refused() {
 }
 
 #[tokio::test]
+async fn all_of_a_list_come_into_the_cart_or_none() {
+    let shop = Shop::with(100, 3).await;
+    let add = |items: &[(&str, u32)]| {
+        let item = |(product, quantity): &(&str, u32)| AddItem {
+            product_id: sku(product),
+            quantity: *quantity,
+            seller_id: None,
+        };
+        let items: Vec<AddItem> = items.iter().map(item).collect();
+        let carts = shop.engine.carts();
+        async move { carts.add_items(&owner("ann"), &items, None).await }
+    };
+    let wrong = add(&[("tea", 1), ("socks", 0), ("mug", 0)]).await.unwrap_err();
+    let Error::Invalid(invalid) = wrong else { panic!("{wrong}") };
+    let told: Vec<_> = invalid.errors().iter().map(|error| (&*error.pointer, error.code)).collect();
+    let expected = [
+        ("/items/1/product_id", "unknown_product"),
+        ("/items/1/quantity", "out_of_range"),
+        ("/items/2/quantity", "out_of_range"),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(add(&[("tea", 1), ("mug", 4)]).await.unwrap_err().code(), "out_of_stock");
+    for (items, code) in [(0, "required"), (101, "too_many")] {
+        let wrong = add(&vec![("tea", 1); items]).await.unwrap_err();
+        let Error::Invalid(invalid) = wrong else { panic!("{wrong}") };
+        assert_eq!((&*invalid.errors()[0].pointer, invalid.errors()[0].code), ("/items", code));
+    }
+    assert_eq!(shop.engine.carts().get(&owner("ann")).await.unwrap().version, 0);
+    let cart = add(&[("tea", 1), ("mug", 3), ("tea", 2)]).await.unwrap();
+    let quantities: Vec<_> = cart.lines.iter().map(|line| line.quantity).collect();
+    assert_eq!((quantities, cart.version), (vec![3, 3], 1));
+}
+
+#[tokio::test]
 async fn a_guests_cart_is_merged_once() {
     let shop = Shop::with(100, 100).await;
     let token = GuestToken::new("guest-1").unwrap();

@@ -44,6 +44,7 @@ async fn who_may_do_what() {
     let routes: Vec<(&Method, String, [u16; 6])> = vec![
         (&get, "/cart".into(), [1, 1, 403, 403, 1, 403]),
         (&post, "/cart/items".into(), [1, 1, 403, 403, 1, 403]),
+        (&post, "/cart/items/bulk".into(), [1, 1, 403, 403, 1, 403]),
         (&post, "/cart/merge".into(), [1, 1, 403, 403, 1, 403]),
         (&post, "/cart/quote".into(), [1, 1, 403, 403, 1, 403]),
         (&post, "/orders".into(), [1, 1, 403, 403, 1, 403]),

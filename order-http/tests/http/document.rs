@@ -16,7 +16,8 @@ use crate::shop::Shop;
 /// Every route there is meant to be.
 const ROUTES: &str = "
     GET /api/v1/cart · DELETE /api/v1/cart · POST /api/v1/cart/items · PUT /api/v1/cart/items/{item_id}
-    DELETE /api/v1/cart/items/{item_id} · POST /api/v1/cart/merge · POST /api/v1/cart/quote
+    DELETE /api/v1/cart/items/{item_id} · POST /api/v1/cart/items/bulk · POST /api/v1/cart/merge
+    POST /api/v1/cart/quote
     GET /api/v1/orders · POST /api/v1/orders · GET /api/v1/orders/{id} · DELETE /api/v1/orders/{id}
     GET /api/v1/orders/user/{user_id} · PUT /api/v1/orders/{id}/status · POST /api/v1/orders/{id}/cancel
     GET /api/v1/orders/{id}/tracking · GET /api/v1/orders/{id}/history · GET /api/v1/orders/{id}/transitions

@@ -23,6 +23,10 @@ async fn from_the_cart_to_the_last_refund() {
         .customer("ann")
         .json(json!({"product_id": "TEA", "quantity": 3, "seller_id": "north"}));
     let tea = cart.send().await.is(200).body["items"][0]["id"].as_str().unwrap().to_owned();
+    let more = json!({"items": [{"product_id": "TEA", "quantity": 1}, {"product_id": "CUP", "quantity": 2}]});
+    let both = shop.post("/cart/items/bulk").customer("cat").json(more).send().await.is(200);
+    let (items, version) = (both.body["items"].as_array().unwrap(), &both.body["version"]);
+    assert_eq!((&items[0]["quantity"], &items[1]["quantity"], version), (&json!(1), &json!(2), &json!(1)));
     let merged =
         shop.post("/cart/merge").customer("ann").json(json!({"guest_token": "g-1"})).send().await.is(200);
     assert_eq!(merged.body["items"].as_array().unwrap().len(), 2);
