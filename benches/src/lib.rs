@@ -62,18 +62,28 @@ impl Shop {
         &self.engine
     }
 
-    /// The whole flow: a new cart, one unit of each product, one order, paid by card.
+    /// The whole flow: a new cart, one unit of each product, put into it at once or one after the other, one order, paid by card.
     ///
     /// # Errors
     /// As the engine's; or when the order is not paid in the end.
-    pub async fn buy(&self, customer: &CustomerId, products: &[usize]) -> order_core::Result<()> {
+    pub async fn buy(
+        &self,
+        customer: &CustomerId,
+        products: &[usize],
+        is_at_once: bool,
+    ) -> order_core::Result<()> {
         let owner = CartOwner::Customer(customer.clone());
-        for product in products {
+        let item = |product: &usize| {
             let product_id = product_id(*product).map_err(|_| INVALID)?;
-            self.engine
-                .carts()
-                .add_item(&owner, AddItem { product_id, quantity: 1, seller_id: None }, None)
-                .await?;
+            Ok(AddItem { product_id, quantity: 1, seller_id: None })
+        };
+        let items = products.iter().map(item).collect::<order_core::Result<Vec<_>>>()?;
+        if is_at_once {
+            self.engine.carts().add_items(&owner, &items, None).await?;
+        } else {
+            for item in items {
+                self.engine.carts().add_item(&owner, item, None).await?;
+            }
         }
         let tender = Tender::card(simulated().map_err(|_| INVALID)?, None);
         let request = Request::by(Actor::Customer(customer.clone()));

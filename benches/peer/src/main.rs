@@ -1,8 +1,9 @@
 //! The flow of `load` on stateset-embedded, by the calls its documentation gives for a checkout: a new cart with its lines,
 //! address, shipping and payment method, checked out with stock reserved, then a payment recorded and completed.
 //!
-//! Usage: peer PATH|URL CLIENTS SECONDS. PATH is a file that does not exist yet; `STATESET_SQLITE_SYNCHRONOUS` is NORMAL or FULL, as
-//! its own documentation says. URL is a server of PostgreSQL, where it makes a database of its own, and removes it.
+//! Usage: peer flow|flow-at-once PATH|URL CLIENTS SECONDS. With `flow-at-once`, the cart is created with its lines. PATH is a file that
+//! does not exist yet; `STATESET_SQLITE_SYNCHRONOUS` is NORMAL or FULL, as its own documentation says. URL is a server of PostgreSQL,
+//! where it makes a database of its own, and removes it.
 
 mod database;
 
@@ -26,8 +27,13 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [place, clients, seconds] = arguments.as_slice() else {
-        return Err("usage: peer PATH|URL CLIENTS SECONDS".into());
+    let [scenario, place, clients, seconds] = arguments.as_slice() else {
+        return Err("usage: peer flow|flow-at-once PATH|URL CLIENTS SECONDS".into());
+    };
+    let is_at_once = match scenario.as_str() {
+        "flow" => false,
+        "flow-at-once" => true,
+        _ => return Err(format!("there is no scenario {scenario}").into()),
     };
     let (clients, seconds) = (clients.parse::<usize>()?, seconds.parse::<u64>()?);
     // One of its calls may take several connections, and fails after 30 s when others hold them: enough for all.
@@ -36,7 +42,7 @@ fn main() -> Outcome {
         let database = Database::create(place)?;
         let line = Commerce::postgres_pool(&database.url, connections)
             .map_err(Into::into)
-            .and_then(|commerce| measure(commerce, "postgres", None, clients, seconds));
+            .and_then(|commerce| measure(commerce, "postgres", None, clients, seconds, is_at_once));
         // Also when it failed: nothing is left behind.
         database.remove()?;
         line?
@@ -44,7 +50,7 @@ fn main() -> Outcome {
         let synchronous =
             std::env::var("STATESET_SQLITE_SYNCHRONOUS").unwrap_or_else(|_| "NORMAL".to_owned());
         let commerce = Commerce::sqlite_pool(place, connections)?;
-        measure(commerce, "sqlite", Some(synchronous.to_lowercase()), clients, seconds)?
+        measure(commerce, "sqlite", Some(synchronous.to_lowercase()), clients, seconds, is_at_once)?
     };
     println!("{line}");
     Ok(())
@@ -57,6 +63,7 @@ fn measure(
     synchronous: Option<String>,
     clients: usize,
     seconds: u64,
+    is_at_once: bool,
 ) -> Outcome<serde_json::Value> {
     let commerce = Arc::new(commerce);
     for index in 0..PRODUCTS {
@@ -77,7 +84,7 @@ fn measure(
         .enumerate()
         .map(|(client, customer)| {
             let commerce = Arc::clone(&commerce);
-            std::thread::spawn(move || visit(&commerce, client, customer, counts_from, end))
+            std::thread::spawn(move || visit(&commerce, client, customer, is_at_once, counts_from, end))
         })
         .collect();
     let (mut micros, mut orders, mut errors, mut error) = (Vec::new(), 0_u64, 0_u64, None);
@@ -104,7 +111,7 @@ fn measure(
         micros.get(rank - 1).map_or(0.0, |micros: &u64| *micros as f64 / 1000.0)
     };
     Ok(json!({
-        "engine": "stateset-embedded 1.40.0", "scenario": "flow", "store": store, "synchronous": synchronous,
+        "engine": "stateset-embedded 1.40.0", "scenario": if is_at_once { "flow-at-once" } else { "flow" }, "store": store, "synchronous": synchronous,
         "clients": clients, "lines": LINES, "seconds": elapsed, "ops": micros.len(),
         "ops_per_s": micros.len() as f64 / elapsed, "p50_ms": percentile(50), "p95_ms": percentile(95),
         "p99_ms": percentile(99), "errors": errors, "error": error, "findings": u8::from(!adds_up),
@@ -137,6 +144,7 @@ fn visit(
     commerce: &Commerce,
     client: usize,
     customer: CustomerId,
+    is_at_once: bool,
     counts_from: Instant,
     end: Instant,
 ) -> Visit {
@@ -148,7 +156,7 @@ fn visit(
             return visit;
         }
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        match buy(commerce, customer, (chance >> 33) as usize) {
+        match buy(commerce, customer, (chance >> 33) as usize, is_at_once) {
             Ok(()) => {
                 visit.orders += 1;
                 if begin >= counts_from {
@@ -163,26 +171,20 @@ fn visit(
     }
 }
 
-fn buy(commerce: &Commerce, customer: CustomerId, first: usize) -> Outcome {
+fn buy(commerce: &Commerce, customer: CustomerId, first: usize, is_at_once: bool) -> Outcome {
     let carts = commerce.carts();
+    let mut items: Vec<AddCartItem> =
+        (0..LINES).map(|line| item(first.wrapping_add(line) % PRODUCTS)).collect();
+    let at_once = is_at_once.then(|| std::mem::take(&mut items));
     let cart = carts.create(CreateCart {
         customer_id: Some(customer),
         customer_email: Some("aoife@example.com".to_owned()),
         customer_name: Some("Aoife Byrne".to_owned()),
+        items: at_once,
         ..Default::default()
     })?;
-    for line in 0..LINES {
-        let index = first.wrapping_add(line) % PRODUCTS;
-        carts.add_item(
-            cart.id,
-            AddCartItem {
-                sku: sku(index),
-                name: format!("Product number {index}"),
-                quantity: 1,
-                unit_price: Decimal::new((index as i64 % 50) * 100 + 995, 2),
-                ..Default::default()
-            },
-        )?;
+    for item in items {
+        carts.add_item(cart.id, item)?;
     }
     // Sets the address as well.
     carts.set_shipping(
@@ -209,6 +211,17 @@ fn buy(commerce: &Commerce, customer: CustomerId, first: usize) -> Outcome {
     })?;
     commerce.payments().mark_completed(payment.id)?;
     Ok(())
+}
+
+/// One unit of a product.
+fn item(index: usize) -> AddCartItem {
+    AddCartItem {
+        sku: sku(index),
+        name: format!("Product number {index}"),
+        quantity: 1,
+        unit_price: Decimal::new((index as i64 % 50) * 100 + 995, 2),
+        ..Default::default()
+    }
 }
 
 fn address() -> CartAddress {

@@ -11,6 +11,7 @@ Loads a store in this process, or a server over HTTP, and prints one line of JSO
 afterwards: stock that does not add up, a total that is not the sum of its parts, a payment the provider does not know.
 
   --scenario flow      a new cart, its lines, one order, paid by card (the default)
+             flow-at-once  the same, its lines put into the cart by one call
              place     only the order, paid on delivery
              spread    the same with one line, of any product
              hot       the same with one line, always of one product
@@ -38,6 +39,7 @@ afterwards: stock that does not add up, a total that is not the sum of its parts
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scenario {
     Flow,
+    FlowAtOnce,
     Place,
     Spread,
     Hot,
@@ -48,8 +50,9 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Flow,
+        Self::FlowAtOnce,
         Self::Place,
         Self::Spread,
         Self::Hot,
@@ -59,6 +62,11 @@ impl Scenario {
         Self::List,
     ];
 
+    /// Whether orders are paid by card.
+    pub(crate) fn is_paid(self) -> bool {
+        matches!(self, Self::Flow | Self::FlowAtOnce)
+    }
+
     /// Whether nothing is ordered.
     pub(crate) fn only_reads(self) -> bool {
         matches!(self, Self::Get | Self::List)
@@ -67,6 +75,7 @@ impl Scenario {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Flow => "flow",
+            Self::FlowAtOnce => "flow-at-once",
             Self::Place => "place",
             Self::Spread => "spread",
             Self::Hot => "hot",
@@ -80,7 +89,7 @@ impl Scenario {
     /// Clients, lines and products.
     fn defaults(self) -> (usize, usize, usize) {
         match self {
-            Self::Flow | Self::Place => (8, 3, 300),
+            Self::Flow | Self::FlowAtOnce | Self::Place => (8, 3, 300),
             Self::Spread => (128, 1, 300),
             Self::Hot => (128, 1, 1),
             Self::HotSku => (64, 1, 1),

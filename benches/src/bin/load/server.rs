@@ -29,6 +29,8 @@ pub(crate) struct Server {
     customers: Vec<Mutex<Customer>>,
     products: Vec<Product>,
     address: Address,
+    /// `POST /cart/items/bulk`, without what is put into the cart.
+    fill_cart: Question,
     /// `POST /orders`, of what is in the cart, paid by card.
     checkout: Question,
 }
@@ -41,7 +43,7 @@ struct Customer {
     reading: Option<Reading>,
 }
 
-/// The order that is read, which is the customer's latest, and how it is asked for.
+/// The order that is read, which is the customer's latest, as the server sees it, and how it is asked for.
 #[derive(Debug)]
 struct Reading {
     id: String,
@@ -75,6 +77,12 @@ struct PageSeen<'a> {
 struct Placed<'a> {
     code: Option<&'a str>,
     payment_status: Option<&'a str>,
+}
+
+/// What is put into a cart at once.
+#[derive(Debug, Serialize)]
+struct AtOnce<'a> {
+    items: Vec<Item<'a>>,
 }
 
 /// An order of one unit of each product, paid on delivery.
@@ -123,6 +131,7 @@ impl Server {
         let card = json!({ "method": "card", "provider": "simulated", "token": "sim_approve" });
         let order = json!({ "shipping_address": address(), "payment": card });
         let mut server = Self {
+            fill_cart: Question::new(Method::POST, &format!("{api}/cart/items/bulk"), Bytes::new())?,
             checkout: Question::new(Method::POST, &format!("{api}/orders"), order.to_string())?,
             api,
             admin: Mutex::new(admin),
@@ -145,18 +154,18 @@ impl Server {
     /// A full page of orders.
     async fn place_what_is_read(&self, connection: &mut Connection, options: &Options) -> Outcome<Reading> {
         let products: Vec<usize> = (0..options.lines).collect();
-        let mut id = None;
         for _ in 0..PAGE {
-            let order = expect(connection, self.on_delivery(&products)?).await?;
-            id = order["id"].as_str().map(str::to_owned);
+            expect(connection, self.on_delivery(&products)?).await?;
         }
-        let id = id.ok_or("an order has no id")?;
-        let path = if options.scenario == Scenario::List {
-            format!("{}/orders?limit={PAGE}", self.api)
+        let list = Question::get(&format!("{}/orders?limit={PAGE}", self.api))?;
+        let page = expect(connection, list.clone()).await?;
+        let id = page["items"][0]["id"].as_str().ok_or("an order has no id")?.to_owned();
+        let question = if options.scenario == Scenario::List {
+            list
         } else {
-            format!("{}/orders/{id}", self.api)
+            Question::get(&format!("{}/orders/{id}", self.api))?
         };
-        Ok(Reading { id, question: Question::get(&path)? })
+        Ok(Reading { id, question })
     }
 
     pub(crate) fn products(&self) -> usize {
@@ -169,37 +178,52 @@ impl Server {
         if let Some(reading) = reading {
             return read(connection, reading, scenario).await;
         }
-        let question = if scenario == Scenario::Flow {
-            for product in products.iter().filter_map(|product| self.products.get(*product)) {
-                let (status, body) = connection.ask(product.into_cart.clone()).await?;
-                if !status.is_success() {
-                    return Err(refusal("POST /cart/items", status, body).into());
-                }
+        let into_cart = match scenario {
+            Scenario::Flow => self.some(products).map(|product| product.into_cart.clone()).collect(),
+            Scenario::FlowAtOnce => {
+                vec![self.fill_cart.clone().with(body(&AtOnce { items: self.items(products) })?)]
             }
-            self.checkout.clone()
-        } else {
-            self.on_delivery(products)?
+            Scenario::Place
+            | Scenario::Spread
+            | Scenario::Hot
+            | Scenario::HotSku
+            | Scenario::Opposite
+            | Scenario::Get
+            | Scenario::List => Vec::new(),
         };
+        for question in into_cart {
+            let path = question.path().to_owned();
+            let (status, body) = connection.ask(question).await?;
+            if !status.is_success() {
+                return Err(refusal(&path, status, body).into());
+            }
+        }
+        let question = if scenario.is_paid() { self.checkout.clone() } else { self.on_delivery(products)? };
         let (status, body) = connection.ask(question).await?;
         let Placed { code, payment_status } = serde_json::from_slice(body)?;
         match (status, code, payment_status) {
             (StatusCode::CREATED, _, Some("paid")) => Ok(Done::Ordered),
-            (StatusCode::CREATED, ..) if scenario != Scenario::Flow => Ok(Done::Ordered),
+            (StatusCode::CREATED, ..) if !scenario.is_paid() => Ok(Done::Ordered),
             (StatusCode::CONFLICT, Some("out_of_stock"), _) => Ok(Done::OutOfStock),
             _ => Err(refusal("POST /orders", status, body).into()),
         }
     }
 
+    /// Products by their numbers.
+    fn some<'a>(&'a self, numbers: &'a [usize]) -> impl Iterator<Item = &'a Product> {
+        numbers.iter().filter_map(|number| self.products.get(*number))
+    }
+
+    /// One unit of each product.
+    fn items<'a>(&'a self, products: &'a [usize]) -> Vec<Item<'a>> {
+        self.some(products).map(|product| Item { product_id: &product.id, quantity: 1 }).collect()
+    }
+
     /// One unit of each product, paid on delivery.
     fn on_delivery(&self, products: &[usize]) -> Outcome<Question> {
-        let products = products.iter().filter_map(|product| self.products.get(*product));
-        let order = OnDelivery {
-            items: products.map(|product| Item { product_id: &product.id, quantity: 1 }).collect(),
-            shipping_address: &self.address,
-            payment: Cash { method: "cod" },
-        };
-        let body = Bytes::from(serde_json::to_vec(&order)?);
-        Ok(self.checkout.clone().with(body))
+        let (items, payment) = (self.items(products), Cash { method: "cod" });
+        let order = OnDelivery { items, shipping_address: &self.address, payment };
+        Ok(self.checkout.clone().with(body(&order)?))
     }
 
     /// What is wrong with the shelves and with each customer's latest orders, and how many units left the shelves.
@@ -222,7 +246,7 @@ impl Server {
                 if !adds_up(order)? {
                     findings.push(format!("{}: the totals are not the sum of their parts", order["id"]));
                 }
-                if options.scenario == Scenario::Flow && order["payment_status"] != "paid" {
+                if options.scenario.is_paid() && order["payment_status"] != "paid" {
                     findings.push(format!("{}: is not paid", order["id"]));
                 }
             }
@@ -280,6 +304,10 @@ async fn expect(connection: &mut Connection, question: Question) -> Outcome<Valu
         return Err(refusal(&path, status, body).into());
     }
     Ok(serde_json::from_slice(body)?)
+}
+
+fn body(value: &impl Serialize) -> Outcome<Bytes> {
+    Ok(Bytes::from(serde_json::to_vec(value)?))
 }
 
 fn refusal(what: &str, status: StatusCode, body: &[u8]) -> String {

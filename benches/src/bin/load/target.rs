@@ -72,7 +72,8 @@ impl Target {
         };
         let customer = CustomerId::new(format!("customer-{client}"))?;
         let ordered = match scenario {
-            Scenario::Flow => shop.buy(&customer, &products).await,
+            Scenario::Flow => shop.buy(&customer, &products, false).await,
+            Scenario::FlowAtOnce => shop.buy(&customer, &products, true).await,
             Scenario::Place | Scenario::Spread | Scenario::Hot | Scenario::HotSku | Scenario::Opposite => {
                 shop.place(&customer, &products).await
             }
