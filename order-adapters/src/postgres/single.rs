@@ -10,9 +10,6 @@ use crate::group_commit::{CartRow, ChapterRow, HoldRow, OrderRow, PaymentRow, Re
 /// How many parameters [`apply_one`] has.
 const PARAMETERS: usize = 54;
 
-/// The most stock levels it changes: each by a statement of its own, which is dearer for many.
-const MAX_LEVELS: usize = 8;
-
 /// The text of the statement that applies a single write-set.
 pub(super) fn apply_one_sql() -> String {
     call("", "apply_write_set", PARAMETERS)
@@ -28,7 +25,6 @@ pub(super) fn is_simple(set: &Rows, sums: &Sums<'_>) -> bool {
         && set.removed_carts.is_empty()
         && set.chapters.len() <= 1
         && set.chapters.iter().all(|chapter| set.orders.iter().any(|order| order.id == chapter.order))
-        && sums.len() <= MAX_LEVELS
         && set.entries.is_empty()
         && sums.values().all(|sum| !sum.may_be_new && sum.threshold == Threshold::Kept)
 }
