@@ -321,10 +321,8 @@ impl Error {
 
     /// The same of a part of a request, which is at `pointer`.
     pub(crate) fn below(self, pointer: &str) -> Self {
-        match self {
-            Self::Invalid(invalid) => invalid.below(pointer).into(),
-            error => error,
-        }
+        let Self::Invalid(invalid) = self else { return self };
+        invalid.below(pointer).into()
     }
 
     /// What kind of answer this is.

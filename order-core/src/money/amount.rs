@@ -257,7 +257,6 @@ impl Serialize for Money {
 }
 
 /// Whether an amount can be left out of what is written.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(crate) fn is_nothing(amount: &Money) -> bool {
     amount.is_zero()
 }
