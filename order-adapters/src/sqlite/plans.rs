@@ -14,6 +14,7 @@ use super::statement::PROGRAM;
 use super::{inbox, journal};
 
 async fn plan(store: &SqliteStore, sql: &str) -> String {
+    assert!(!sql.contains("LIMIT ?"), "it would be compiled each time it is run; write LIMIT +?: {sql}");
     let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
     let rows = sqlx::query(sql).fetch_all(&mut **store.writer.connection().await.unwrap()).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_written_is_read() {
+    fn a_line_of_before_names_what_there_is_nothing_of() {
         let mut json = serde_json::to_value(line()).unwrap();
         json["cancelled"] = 0.into();
         json["shipped"] = 0.into();

@@ -11,7 +11,8 @@ Loads a store in this process, or a server over HTTP, and prints one line of JSO
 afterwards: stock that does not add up, a total that is not the sum of its parts, a payment the provider does not know.
 
   --scenario flow      a new cart, its lines, one order, paid by card (the default)
-             flow-at-once  the same, its lines put into the cart by one call
+             flow-at-once
+                       the same, its lines put into the cart by one call
              place     only the order, paid on delivery
              spread    the same with one line, of any product
              hot       the same with one line, always of one product
