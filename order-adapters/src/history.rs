@@ -1,28 +1,24 @@
 //! How the stores keep what happened to an order, and the order by it.
 //!
-//! An order is the fold of its events. The events of one commit are a [`Chapter`] of its history, which a store keeps as one row or
-//! document, under the sequence number of its last event. PostgreSQL and SQLite write the order itself out only
-//! [now and then](is_written_out): a commit writes what is new, and nothing twice. An order is read, by one statement, as it was
-//! written out last together with the chapters since ([`order`]).
+//! An order is the fold of its events. The events of one commit are a [`Chapter`] of its history, which a store keeps under the sequence
+//! number of its last event. The order itself is written out only [now and then](is_written_out): a commit writes what is new,
+//! and nothing twice. An order is read, at once, as it was written out last together with the chapters since ([`order`]). PostgreSQL
+//! and SQLite have a row for each chapter; on MongoDB those of the first events are a part of the order's own document.
 //!
 //! Earlier versions kept each event by itself, and wrote the order out with every commit. What they wrote is read as well.
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 use std::sync::Arc;
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 use order_core::error::BoxError;
 use order_core::id::OrderId;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-use order_core::order::Order;
-use order_core::order::{Actor, EventRecord, OrderEvent};
+use order_core::order::{Actor, EventRecord, Order, OrderEvent};
 use order_core::store::{OrderPut, OutboxMessage};
 use order_core::time::Timestamp;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// After how many events an order is written out anew: no more, and a chapter, are read with it.
-const WRITTEN_OUT_EVERY: u64 = 16;
+pub(crate) const WRITTEN_OUT_EVERY: u64 = 16;
 
 /// The most events of a chapter.
 pub(crate) const LONGEST: usize = 32;
@@ -116,7 +112,8 @@ impl Told {
         })
     }
 
-    fn len(&self) -> usize {
+    /// How many events it tells.
+    pub(crate) fn len(&self) -> usize {
         self.events.len().saturating_add(usize::from(self.event.is_some()))
     }
 
@@ -131,14 +128,16 @@ impl Told {
     }
 }
 
-/// An order, from what was written out, or `null`, and the chapters since, one behind the other. It must come to `version`. An error
-/// names the order, as far as it is known.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(crate) fn order(written_out: &str, since: &str, version: u64) -> Result<Order, BoxError> {
-    let mut written_out: Option<Order> = serde_json::from_str(written_out)?;
+/// An order, from what was written out, if it was, and the chapters since. It must come to `version`. An error names the order, as far
+/// as it is known.
+pub(crate) fn order(
+    mut written_out: Option<Order>,
+    since: impl IntoIterator<Item = Result<Told, BoxError>>,
+    version: u64,
+) -> Result<Order, BoxError> {
     let mut records = Vec::new();
-    for told in serde_json::Deserializer::from_str(since).into_iter::<Told>() {
-        let mut told: Told = told?;
+    for told in since {
+        let mut told = told?;
         if written_out.is_none() && !told.events.is_empty() {
             let OrderEvent::Placed { order } = told.events.remove(0) else {
                 return Err("a history must begin with the placement".into());
@@ -158,6 +157,13 @@ pub(crate) fn order(written_out: &str, since: &str, version: u64) -> Result<Orde
         Err(format!("the history of order {id} comes to version {}, and not to {version}", order.version)
             .into())
     }
+}
+
+/// The same from texts: what was written out, or `null`, and the chapters since, one behind the other.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn order_of_texts(written_out: &str, since: &str, version: u64) -> Result<Order, BoxError> {
+    let since = serde_json::Deserializer::from_str(since).into_iter::<Told>();
+    order(serde_json::from_str(written_out)?, since.map(|told| Ok(told?)), version)
 }
 
 #[cfg(test)]
@@ -204,17 +210,17 @@ mod tests {
         let (set, placed) = Sampler::new(4).order("ann", "tea");
         let since: String =
             chapters(&set.events).map(|chapter| serde_json::to_string(&chapter).unwrap()).collect();
-        assert_eq!(super::order("null", &since, placed.version).unwrap(), placed);
+        assert_eq!(order_of_texts("null", &since, placed.version).unwrap(), placed);
         let written_out = serde_json::to_string(&placed).unwrap();
-        assert_eq!(super::order(&written_out, "", placed.version).unwrap(), placed);
+        assert_eq!(order_of_texts(&written_out, "", placed.version).unwrap(), placed);
         let id = placed.id.to_string();
         for (written_out, since, version) in [("null", &*since, 9), (&*written_out, &*since, placed.version)]
         {
-            let error = super::order(written_out, since, version).unwrap_err().to_string();
+            let error = order_of_texts(written_out, since, version).unwrap_err().to_string();
             assert!(error.contains(&id), "{error}");
         }
         for (written_out, since) in [("null", ""), ("", ""), ("null", "{}"), ("null", "x")] {
-            assert!(super::order(written_out, since, placed.version).is_err(), "{written_out} {since}");
+            assert!(order_of_texts(written_out, since, placed.version).is_err(), "{written_out} {since}");
         }
     }
 

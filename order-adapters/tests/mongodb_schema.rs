@@ -5,13 +5,15 @@
 use std::collections::BTreeSet;
 
 use order_adapters::mongodb::driver::Client;
-use order_adapters::mongodb::driver::bson::{Bson, DateTime, Document, doc};
+use order_adapters::mongodb::driver::bson::{Bson, DateTime, Document, doc, serialize_to_document};
 use order_adapters::mongodb::{MongoStore, OpenError};
 use order_core::conformance::sample::{Sampler, customer_cart};
 use order_core::inventory::MAX_UNITS;
+use order_core::order::{EventRecord, Order, answer};
+use order_core::payment::Answer;
 use order_core::store::{
-    Commit, CommitOutcome, IdempotencyRepository, InboxRepository, OrderRepository, Receipt, Retention,
-    WriteSet,
+    Commit, CommitOutcome, IdempotencyRepository, InboxRepository, OrderFilter, OrderRepository,
+    OutboxRepository, PageRequest, Receipt, Retention, WriteSet,
 };
 use order_core::time::Duration;
 
@@ -93,6 +95,9 @@ async fn no_hand_can_make_two_orders_of_a_cart() {
         set("last_sequence", 0),
         set("outbox.head", 99),
         set("body", "a text"),
+        set("history", "a text"),
+        set("history.0.body", "a text"),
+        doc! { "$unset": { "history": 1 } },
     ] {
         hand.refuses("orders", change, INVALID).await;
     }
@@ -142,7 +147,14 @@ async fn no_hand_can_write_what_is_no_reservation_event_or_request() {
     shop.apply(&shop.sampler.put_reservation(true, &reservation)).await;
     shop.apply(&shop.sampler.put_record(true, &shop.sampler.record("customer:ann", "key-1"))).await;
     shop.apply(&shop.sampler.receive(&[("tea", 9)])).await;
-    shop.apply(&shop.sampler.order("ann", "tea").0).await;
+    let (mut place, mut order) = shop.sampler.order("ann", "tea");
+    let operation = order.payments[0].operations[0].id;
+    for _ in 0..20 {
+        shop.apply(&place).await;
+        (place, order) = shop.sampler.change(&order, |draft, context| {
+            answer(draft, operation, Answer::Unknown, &shop.sampler.policy, context)
+        });
+    }
     let hand = &shop.hand;
     for (collection, change) in [
         ("reservations", set("status", "lost")),
@@ -191,7 +203,7 @@ async fn no_hand_can_write_what_is_no_notice() {
 
 /// A database of before the inbox gets one, and keeps what it has.
 #[tokio::test]
-async fn a_database_of_the_previous_version_is_migrated() {
+async fn a_database_of_an_earlier_version_is_migrated() {
     let shop = Shop::new().await;
     shop.apply(&shop.sampler.receive(&[("tea", 9)])).await;
     let (place, order) = shop.sampler.order("ann", "tea");
@@ -206,6 +218,82 @@ async fn a_database_of_the_previous_version_is_migrated() {
     let entry = shop.sampler.incoming("stripe", "evt_1");
     assert_eq!(store.receive_notice(&entry).await.unwrap(), Receipt::New);
     assert!(made(&shop.hand).await.contains("orders.orders_by_reference"));
+}
+
+/// Makes of a database one of before orders had their histories in them: with every chapter beside, and every order written out.
+async fn to_previous_version(hand: &Hand, orders: &[&Order]) {
+    let (documents, events) = (hand.database.collection::<Document>("orders"), hand.database.collection("events"));
+    for order in orders {
+        let own = doc! { "_id": order.id.to_string() };
+        let document = documents.find_one(own.clone()).await.unwrap().unwrap();
+        for part in document.get_array("history").unwrap() {
+            let mut chapter = part.as_document().unwrap().clone();
+            let sequence = chapter.remove("sequence").unwrap();
+            chapter.insert("_id", doc! { "order_id": order.id.to_string(), "sequence": sequence });
+            events.insert_one(chapter).await.unwrap();
+        }
+        let body = serialize_to_document(*order).unwrap();
+        let change = doc! { "$set": { "body": body }, "$unset": { "history": 1 } };
+        documents.update_one(own, change).await.unwrap();
+    }
+    hand.accepts("schema", set("version", 3_i64)).await;
+}
+
+/// Orders of the previous version are read, go on, and tell all of their history and deliver it.
+#[tokio::test]
+async fn orders_of_the_previous_version_go_on() {
+    let shop = Shop::new().await;
+    shop.apply(&shop.sampler.receive(&[("tea", 9)])).await;
+    let (place, mut order) = shop.sampler.order("ann", "tea");
+    let (other, still) = shop.sampler.order("bob", "tea");
+    let mut told = place.events.clone();
+    shop.apply(&place).await;
+    shop.apply(&other).await;
+    to_previous_version(&shop.hand, &[&order, &still]).await;
+    let error = shop.place.builder().migrations(false).open().await.unwrap_err();
+    assert!(matches!(error, OpenError::Older { version: 3 }), "{error:?}");
+    let store = shop.place.open().await;
+    let now = shop.sampler.now();
+    let claimed = store.claim_outbox(now, now + Duration::minutes(1), 9).await.unwrap();
+    let delivered: Vec<EventRecord> = claimed.into_iter().map(|message| message.record).collect();
+    assert_eq!(delivered, [&place.events[..], &other.events].concat());
+    store.delivered(&[(order.id, 1), (still.id, still.version)]).await.unwrap();
+    let operation = order.payments[0].operations[0].id;
+    for _ in 0..20 {
+        let (set, changed) = shop.sampler.change(&order, |draft, context| {
+            answer(draft, operation, Answer::Unknown, &shop.sampler.policy, context)
+        });
+        assert_eq!(store.commit(&set).await.unwrap(), CommitOutcome::Applied);
+        told.extend(set.events);
+        order = changed;
+        assert_eq!(store.find_order(order.id).await.unwrap().as_ref(), Some(&order));
+        assert_eq!(store.history(order.id).await.unwrap(), told);
+    }
+    let waiting = store.claim_outbox(now, now + Duration::minutes(1), 9).await.unwrap();
+    let waiting: Vec<EventRecord> = waiting.into_iter().map(|message| message.record).collect();
+    assert_eq!(waiting, told[1..]);
+    let page = store.list_orders(&OrderFilter::default(), PageRequest::first(9)).await.unwrap();
+    assert_eq!(page.items, [still, order]);
+}
+
+/// An order is written once: in its own document, that tells of what happened to it first.
+#[tokio::test]
+async fn what_happened_first_is_in_the_order() {
+    let shop = Shop::new().await;
+    shop.apply(&shop.sampler.receive(&[("tea", 9)])).await;
+    let (place, order) = shop.sampler.order("ann", "tea");
+    shop.apply(&place).await;
+    shop.apply(&shop.sampler.approve(&order).0).await;
+    let order = shop.hand.database.collection::<Document>("orders").find_one(doc! {}).await.unwrap().unwrap();
+    let names: Vec<&str> = order
+        .get_array("history")
+        .unwrap()
+        .iter()
+        .map(|chapter| chapter.as_document().unwrap().get_str("name").unwrap())
+        .collect();
+    assert_eq!(names.first(), Some(&"order.placed"), "{names:?}");
+    assert!(names.len() > 1 && !order.contains_key("body"), "{order}");
+    assert_eq!(shop.hand.count("events").await, 0);
 }
 
 /// The collections and what they are made with.

@@ -24,8 +24,9 @@ use serde::Serialize;
 
 pub(crate) use picture::Picture;
 pub(crate) use rows::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
+pub(crate) use rows::ChapterRow;
 #[cfg(feature = "postgres")]
-pub(crate) use rows::{ChapterRow, EntryRow};
+pub(crate) use rows::EntryRow;
 #[cfg(feature = "mongodb")]
 pub(crate) use sums::Sum;
 pub(crate) use sums::Sums;
@@ -40,8 +41,8 @@ pub(crate) trait Form: fmt::Debug + Send + Sync + 'static {
     /// A list of names.
     type Names: fmt::Debug + Send + Sync;
 
-    /// Whether an order is written out with every commit.
-    const HAS_WHOLE_ORDERS: bool;
+    /// An order with more events is written out with every commit.
+    const MOST_FOLDED: u64;
 
     /// An aggregate as it is kept.
     fn body<T: Serialize>(value: &T) -> Result<Self::Body, StoreError>;

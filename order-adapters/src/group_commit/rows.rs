@@ -203,7 +203,7 @@ impl<F: Form> CartRow<F> {
 impl<F: Form> OrderRow<F> {
     fn of(put: &OrderPut, events: &[EventRecord]) -> Result<Self, StoreError> {
         let order = &put.order;
-        let is_written_out = F::HAS_WHOLE_ORDERS || is_written_out(put, events);
+        let is_written_out = order.version > F::MOST_FOLDED || is_written_out(put, events);
         let sellers: Vec<&str> = order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
         Ok(Self {
             expected: integer(put.expected)?,

@@ -1,7 +1,8 @@
 //! The collections, and the documents in them.
 //!
 //! Ids are texts whose order is the order in which they were made; amounts are whole minor units of the order's currency;
-//! instants are dates. `body` is the whole value; the other fields are what guards and questions need of it.
+//! instants are dates. `body` is the whole value, and may be left out of an order whose history tells it; the other fields are what
+//! guards and questions need of it.
 
 use ::mongodb::bson::raw::cstr;
 use ::mongodb::bson::{DateTime, RawArrayBuf, RawDocumentBuf, rawdoc};
@@ -11,9 +12,9 @@ use uuid::Uuid;
 use super::values::Documents;
 use crate::group_commit::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow};
 
-/// The orders, each with its payments and with what of its history is not delivered yet.
+/// The orders, each with its payments, with [the beginning of its history](super::chapters) and with what of it is not delivered yet.
 pub(super) const ORDERS: &str = "orders";
-/// What happened, by chapters. Nothing in it ever changes.
+/// What happened to orders with a longer history, by chapters. Nothing in it ever changes.
 pub(super) const EVENTS: &str = "events";
 pub(super) const CARTS: &str = "carts";
 pub(super) const STOCK: &str = "stock";
@@ -103,16 +104,24 @@ fn payment(row: &PaymentRow) -> RawDocumentBuf {
     payment
 }
 
-/// An order with the sequence number of its last event, and what waits of its history.
+/// An order with the beginning of its history: the number of its last event, chapters, and what waits of it.
 pub(super) fn with_history(
     mut order: RawDocumentBuf,
     last: i64,
-    outbox: Option<RawDocumentBuf>,
+    chapters: RawArrayBuf,
+    outbox: RawDocumentBuf,
 ) -> RawDocumentBuf {
     order.append(cstr!("last_sequence"), last);
-    if let Some(outbox) = outbox {
-        order.append(cstr!("outbox"), outbox);
+    order.append(cstr!("outbox"), outbox);
+    if !chapters.is_empty() {
+        order.append(cstr!("history"), chapters);
     }
+    order
+}
+
+/// An order of which nothing is told.
+pub(super) fn without_history(mut order: RawDocumentBuf) -> RawDocumentBuf {
+    order.append(cstr!("last_sequence"), 0_i64);
     order
 }
 

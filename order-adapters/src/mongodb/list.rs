@@ -7,6 +7,7 @@ use ::mongodb::options::{FindOptions, Hint};
 use order_core::machine::Names as _;
 use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
 
+use super::chapters;
 use super::documents::ORDERS;
 use super::values::date;
 
@@ -105,7 +106,7 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> Question {
     Question {
         collection: ORDERS,
         filter: conditions(filter, page),
-        fields: Some(doc! { "body": 1 }),
+        fields: Some(chapters::whole()),
         index,
         order: doc! { "_id": direction },
         skip: u64::from(page.skip),

@@ -20,7 +20,8 @@
 //! * **The database refuses by itself** to oversell, to make two orders of a cart, to open a second cart, to refund more than was
 //!   captured, to use a status that does not exist — also for whoever writes by hand. What needs a look at the past it can't
 //!   refuse to a hand: to change an event, or to end a reservation twice. There the guards are in the store's own writes.
-//! * **Documents can be read.** The whole order is one document, with its lines, payments and sellers' parts.
+//! * **Documents can be read.** The whole order is one document, with its lines, payments and sellers' parts, and the first
+//!   sixteen things that happened to it.
 //! * **Collections, validators and indexes are made** when the store is opened, or apart by [`MongoBuilder::migrate`].
 //!
 //! # What is kept for how long
@@ -37,6 +38,7 @@
 //! another one too must choose (`rustls::crypto::CryptoProvider::install_default`) before it opens TLS connections of its own.
 
 mod carts;
+mod chapters;
 mod documents;
 mod idempotency;
 mod inbox;

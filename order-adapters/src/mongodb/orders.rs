@@ -1,4 +1,4 @@
-use ::mongodb::bson::{Document, doc};
+use ::mongodb::bson::doc;
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
@@ -7,10 +7,10 @@ use order_core::store::{Cursor, OrderFilter, OrderRepository, Page, PageRequest}
 use order_core::time::Timestamp;
 
 use super::MongoStore;
-use super::documents::{EVENTS, ORDERS};
+use super::chapters::{Chapter, documents, order, whole};
+use super::documents::ORDERS;
 use super::list::{Question, list};
-use super::values::{body, counter, date, inner, parsed};
-use crate::history::Told;
+use super::values::{bounded, counter, date, parsed};
 
 #[async_trait]
 impl OrderRepository for MongoStore {
@@ -32,7 +32,7 @@ impl OrderRepository for MongoStore {
         reference: &ProviderReference,
     ) -> Result<Option<Order>, StoreError> {
         let found = self.all("find an order", by_reference(provider, reference)).await?;
-        found.into_iter().next().map(|order| body(ORDERS, order)).transpose()
+        found.into_iter().next().map(order).transpose()
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
@@ -40,7 +40,7 @@ impl OrderRepository for MongoStore {
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
         let has_more = found.len() > limit;
         let items: Vec<Order> =
-            found.into_iter().take(limit).map(|order| body(ORDERS, order)).collect::<Result<_, _>>()?;
+            found.into_iter().take(limit).map(order).collect::<Result<_, _>>()?;
         let next = items.last().filter(|_| has_more).map(|order| Cursor::behind(order.id));
         Ok(Page::new(items, next))
     }
@@ -52,29 +52,33 @@ impl OrderRepository for MongoStore {
 
     async fn history(&self, id: OrderId) -> Result<Vec<EventRecord>, StoreError> {
         // From the primary: a repeated request is answered from it.
-        let found = self.all("read a history", history(id, 1)).await?;
-        let mut history = Vec::new();
-        for chapter in found {
-            let (_, last, told) = told(chapter)?;
-            history.extend(told.records(id, last));
+        let Some(mut order) = self.all("read a history", beginning(id)).await?.pop() else {
+            return Ok(Vec::new());
+        };
+        let last = counter(ORDERS, &order, "last_sequence")?;
+        let mut chapters = Chapter::in_order(&mut order)?;
+        let told: usize = chapters.iter().map(|chapter| chapter.told.len()).sum();
+        if u64::try_from(told) != Ok(last) {
+            for document in self.all("read a history", documents(id, 1, bounded(last))).await? {
+                chapters.push(Chapter::of_document(document)?.1);
+            }
+            chapters.sort_unstable_by_key(|chapter| chapter.last);
         }
-        Ok(history)
+        Ok(chapters.into_iter().flat_map(|chapter| chapter.told.records(id, chapter.last)).collect())
     }
 }
 
 impl MongoStore {
     async fn one_order(&self, field: &str, value: &str) -> Result<Option<Order>, StoreError> {
         let found = self.one("find an order", ORDERS, doc! { field: value }).await?;
-        found.map(|order| body(ORDERS, order)).transpose()
+        found.map(order).transpose()
     }
 }
 
-/// A chapter: of which order it is, the number of its last event, and what it tells.
-pub(super) fn told(chapter: Document) -> Result<(OrderId, u64, Told), StoreError> {
-    let id = inner(EVENTS, &chapter, "_id")?;
-    let order = OrderId::from_uuid(parsed(EVENTS, id, "order_id")?);
-    let last = counter(EVENTS, id, "sequence")?;
-    Ok((order, last, body(EVENTS, chapter)?))
+/// What an order's document tells of its history.
+fn beginning(id: OrderId) -> Question {
+    let fields = doc! { "history": 1, "last_sequence": 1 };
+    Question::new(ORDERS, doc! { "_id": id.to_string() }).fields(fields)
 }
 
 /// The newest order with a payment that its provider calls so.
@@ -83,7 +87,7 @@ pub(super) fn by_reference(provider: &ProviderId, reference: &ProviderReference)
     // The first condition finds the index.
     let filter = doc! { "payments.reference": reference.as_str(), "payments": { "$elemMatch": both } };
     Question::new(ORDERS, filter)
-        .fields(doc! { "body": 1 })
+        .fields(whole())
         .walks("orders_by_reference", doc! { "_id": -1 })
         .limit(1)
 }
@@ -94,12 +98,4 @@ pub(super) fn due(now: Timestamp, limit: u32) -> Question {
         .fields(doc! { "_id": 1 })
         .walks("orders_due", doc! { "due_at": 1, "_id": 1 })
         .limit(limit)
-}
-
-/// The chapters of an order that end with this event or a later one, in their sequence.
-pub(super) fn history(id: OrderId, from: i64) -> Question {
-    let order = id.to_string();
-    let from = doc! { "order_id": &order, "sequence": from };
-    let to = doc! { "order_id": order, "sequence": i64::MAX };
-    Question::new(EVENTS, doc! { "_id": { "$gte": from, "$lte": to } }).walks("_id_", doc! { "_id": 1 })
 }

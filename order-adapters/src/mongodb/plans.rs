@@ -9,7 +9,7 @@ use order_core::time::Timestamp;
 
 use super::documents::{IDEMPOTENCY, WRITE_SETS};
 use super::list::{Question, list};
-use super::{MongoStore, carts, inbox, inventory, journal, old, orders, outbox};
+use super::{MongoStore, carts, chapters, inbox, inventory, journal, old, orders, outbox};
 
 fn id() -> OrderId {
     OrderId::from_uuid(SeededIds::new(1).next(Timestamp::UNIX_EPOCH))
@@ -59,7 +59,7 @@ fn passes() -> Vec<(Question, &'static str)> {
     let notice: InboxCursor = format!("{:016x}017879", 1_000).parse().unwrap();
     vec![
         (orders::due(now, 9), "orders_due"),
-        (orders::history(id(), 1), "_id_"),
+        (chapters::documents(id(), 1, 9), "_id_"),
         (orders::by_reference(&provider, &"pi_1".parse().unwrap()), "orders_by_reference"),
         (inbox::due(now, 9), "inbox_due"),
         (inbox::settled(now, 9), "inbox_settled"),

@@ -19,7 +19,7 @@ use super::documents::{
 use super::values::{DUPLICATE_KEY, code};
 
 /// The version of the schema that this library makes. It grows with every change of it.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Where the version is written.
 const SCHEMA: &str = "schema";
@@ -260,12 +260,16 @@ fn order() -> Document {
         "_id": text(), "number": text(), "customer_id": text(), "status": one_of::<OrderStatus>(),
         "version": counter(), "currency": { "bsonType": "string", "minLength": 3, "maxLength": 3 },
         "total_minor": whole(None, None), "created_at": date(), "sellers": texts(), "search": text(),
-        "payments": { "bsonType": "array", "items": payment }, "last_sequence": counter(), "body": object(),
+        "payments": { "bsonType": "array", "items": payment }, "last_sequence": counter(),
     });
+    let chapter = fields(doc! { "sequence": whole(Some(1), None), "at": date(), "name": text(), "body": object() });
+    let history = doc! { "bsonType": "array", "items": chapter };
     let outbox = fields(doc! {
         "state": { "enum": ["free", "busy"] }, "head": whole(Some(1), None), "at": date(), "attempts": counter(),
     });
-    let optional = doc! { "cart_id": text(), "due_at": date(), "outbox": outbox };
+    let optional = doc! {
+        "cart_id": text(), "due_at": date(), "outbox": outbox, "history": history, "body": object(),
+    };
     if let Ok(properties) = schema.get_document_mut("properties") {
         properties.extend(optional);
     }
@@ -278,7 +282,10 @@ fn order() -> Document {
     };
     let all = doc! { "$map": { "input": "$payments", "as": "payment", "in": is_refundable } };
     let waiting = doc! { "$lte": [{ "$ifNull": ["$outbox.head", 0] }, "$last_sequence"] };
-    doc! { "$jsonSchema": schema, "$expr": { "$and": [{ "$allElementsTrue": all }, waiting] } }
+    let is_written_out = doc! { "$eq": [{ "$type": "$body" }, "object"] };
+    let is_told = doc! { "$gt": [{ "$size": { "$ifNull": ["$history", []] } }, 0] };
+    let is_whole = doc! { "$or": [is_written_out, is_told] };
+    doc! { "$jsonSchema": schema, "$expr": { "$and": [{ "$allElementsTrue": all }, waiting, is_whole] } }
 }
 
 fn event() -> Document {

@@ -9,9 +9,8 @@ use ::mongodb::bson::raw::{CStr, cstr};
 use ::mongodb::bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
 use uuid::Uuid;
 
-use super::documents::{
-    self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, chapter_id, request_id,
-};
+use super::documents::{self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, request_id};
+use super::chapters;
 use super::levels::{self, Crossings};
 use super::values::Rows;
 use crate::group_commit::Sums;
@@ -204,7 +203,7 @@ fn read<'a>(
 }
 
 /// The events of an order in a group of write-sets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Span {
     /// The sequence number of the first one.
     first: i64,
@@ -214,26 +213,60 @@ struct Span {
     last: i64,
     /// Whether each follows the one before it.
     has_gap: bool,
+    /// The chapters that are parts of the order's document.
+    parts: RawArrayBuf,
 }
 
 impl Span {
+    fn all(sets: &[&Rows]) -> BTreeMap<Uuid, Self> {
+        let mut spans = BTreeMap::new();
+        for chapter in sets.iter().flat_map(|set| &set.chapters) {
+            let before = chapter.first.saturating_sub(1);
+            let span = spans.entry(chapter.order).or_insert_with(|| Self {
+                first: chapter.first,
+                at: chapter.at,
+                last: before,
+                has_gap: false,
+                parts: RawArrayBuf::new(),
+            });
+            span.has_gap = span.has_gap || span.last != before;
+            span.last = chapter.last;
+            if chapters::is_in_order(chapter) {
+                span.parts.push(chapters::part(chapter));
+            }
+        }
+        spans
+    }
+
     /// The number that the last event before these must have; none has that of a gap.
     fn before(&self) -> i64 {
         if self.has_gap { -1 } else { self.first.saturating_sub(1) }
     }
+
+    /// The outbox of an order whose first undelivered event is the first one of these.
+    fn waiting(&self) -> RawDocumentBuf {
+        documents::waiting(self.first, DateTime::from_millis(self.at))
+    }
+
+    /// What these events change: they wait behind those that wait already.
+    fn behind(self) -> RawDocumentBuf {
+        let waiting = self.waiting();
+        let history: RawBson = if self.parts.is_empty() {
+            "$history".into()
+        } else {
+            let before = rawdoc! { "$ifNull": ["$history", []] };
+            rawdoc! { "$concatArrays": [before, { "$literal": self.parts }] }.into()
+        };
+        rawdoc! {
+            "last_sequence": { "$literal": self.last },
+            "outbox": { "$ifNull": ["$outbox", { "$literal": waiting }] },
+            "history": history,
+        }
+    }
 }
 
 fn put_orders(statements: &mut Vec<Statement>, sets: &[&Rows]) {
-    let mut spans: BTreeMap<Uuid, Span> = BTreeMap::new();
-    for chapter in sets.iter().flat_map(|set| &set.chapters) {
-        let Some(span) = spans.get_mut(&chapter.order) else {
-            let span = Span { first: chapter.first, at: chapter.at, last: chapter.last, has_gap: false };
-            spans.insert(chapter.order, span);
-            continue;
-        };
-        span.has_gap = span.has_gap || chapter.first != span.last.saturating_add(1);
-        span.last = chapter.last;
-    }
+    let mut spans = Span::all(sets);
     let mut payments: HashMap<Uuid, Vec<_>> = HashMap::new();
     for payment in sets.iter().flat_map(|set| &set.payments) {
         payments.entry(payment.order).or_default().push(payment);
@@ -241,47 +274,39 @@ fn put_orders(statements: &mut Vec<Statement>, sets: &[&Rows]) {
     let mut new = Many::inserts(ORDERS);
     let mut updates = Many::updates(ORDERS);
     for order in sets.iter().flat_map(|set| &set.orders) {
-        let span = spans.get(&order.id).copied();
         let of_order = payments.get(&order.id).map_or(&[][..], Vec::as_slice);
         let document = documents::order(order, of_order);
         if order.expected == 0 {
             // What does not begin at one is left, and will find no order to follow on.
-            let span = span.filter(|span| span.before() == 0);
-            if span.is_some() {
-                spans.remove(&order.id);
-            }
-            let last = span.map_or(0, |span| span.last);
-            new.parts.push(documents::with_history(document, last, span.as_ref().map(waiting)));
+            let begins = spans.get(&order.id).is_some_and(|span| span.before() == 0);
+            let span = begins.then(|| spans.remove(&order.id)).flatten();
+            new.parts.push(match span {
+                Some(span) => {
+                    let waiting = span.waiting();
+                    documents::with_history(document, span.last, span.parts, waiting)
+                }
+                None => documents::without_history(document),
+            });
         } else {
             let mut same = rawdoc! { "_id": order.id.to_string(), "version": order.expected };
-            let mut kept = rawdoc! { "last_sequence": "$last_sequence", "outbox": "$outbox" };
-            if let Some(span) = span {
-                spans.remove(&order.id);
+            let mut kept = if let Some(span) = spans.remove(&order.id) {
                 same.append(cstr!("last_sequence"), span.before());
-                kept = behind(&span);
+                span.behind()
+            } else {
+                rawdoc! { "last_sequence": "$last_sequence", "outbox": "$outbox", "history": "$history" }
+            };
+            if order.body.is_none() {
+                kept.append(cstr!("body"), "$body");
             }
             updates.update(same, replaced(document, kept));
         }
     }
     for (order, span) in spans {
         let same = rawdoc! { "_id": order.to_string(), "last_sequence": span.before() };
-        updates.update(same, pipeline(rawdoc! { "$set": behind(&span) }));
+        updates.update(same, pipeline(rawdoc! { "$set": span.behind() }));
     }
     updates.into_statements(statements);
     new.into_statements(statements);
-}
-
-/// The outbox of an order whose first undelivered event is the first one of these.
-fn waiting(span: &Span) -> RawDocumentBuf {
-    documents::waiting(span.first, DateTime::from_millis(span.at))
-}
-
-/// What new events change: they wait behind those that wait already.
-fn behind(span: &Span) -> RawDocumentBuf {
-    rawdoc! {
-        "last_sequence": { "$literal": span.last },
-        "outbox": { "$ifNull": ["$outbox", { "$literal": waiting(span) }] },
-    }
 }
 
 /// A document in the place of the stored one, with some of its fields kept.
@@ -295,14 +320,11 @@ pub(super) fn pipeline(stage: RawDocumentBuf) -> RawArrayBuf {
     pipeline
 }
 
+/// The chapters behind those that are parts of their orders.
 fn add_chapters(statements: &mut Vec<Statement>, sets: &[&Rows]) {
     let mut inserts = Many::inserts(EVENTS);
-    for chapter in sets.iter().flat_map(|set| &set.chapters) {
-        inserts.parts.push(rawdoc! {
-            "_id": chapter_id(chapter.order, chapter.last), "at": DateTime::from_millis(chapter.at),
-            "name": chapter.name, "body": chapter.body.clone(),
-        });
-    }
+    let chapters = sets.iter().flat_map(|set| &set.chapters);
+    inserts.parts.extend(chapters.filter(|chapter| !chapters::is_in_order(chapter)).map(chapters::document));
     inserts.into_statements(statements);
 }
 

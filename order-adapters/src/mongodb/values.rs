@@ -13,6 +13,7 @@ use order_core::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::chapters;
 use crate::group_commit::{self, Form, Trouble};
 
 pub(super) use crate::group_commit::{corrupt, internal};
@@ -28,7 +29,7 @@ impl Form for Documents {
     type Body = RawDocumentBuf;
     type Names = RawArrayBuf;
 
-    const HAS_WHOLE_ORDERS: bool = true;
+    const MOST_FOLDED: u64 = chapters::IN_ORDER;
 
     fn body<T: Serialize>(value: &T) -> Result<RawDocumentBuf, StoreError> {
         serialize_to_raw_document_buf(&HumanReadable(value))

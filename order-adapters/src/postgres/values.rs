@@ -27,7 +27,7 @@ impl Form for Texts {
     type Body = String;
     type Names = String;
 
-    const HAS_WHOLE_ORDERS: bool = false;
+    const MOST_FOLDED: u64 = u64::MAX;
 
     fn body<T: Serialize>(value: &T) -> Result<String, StoreError> {
         thread_local! {

@@ -41,7 +41,7 @@ pub(super) const BY_REFERENCE: &str = whole_order!(
 fn order(row: &SqliteRow) -> Result<Order, StoreError> {
     let since: Option<&str> = column("events", row, 1)?;
     let version = counter("orders", row, 2)?;
-    history::order(column("orders", row, 0)?, since.unwrap_or_default(), version)
+    history::order_of_texts(column("orders", row, 0)?, since.unwrap_or_default(), version)
         .map_err(|source| corrupt("orders", source))
 }
 
