@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use order_adapters::mongodb::driver::Client;
 use order_adapters::mongodb::driver::bson::{Bson, DateTime, Document, doc, serialize_to_document};
+use order_adapters::mongodb::driver::options::IndexOptions;
+use order_adapters::mongodb::driver::{Client, IndexModel};
 use order_adapters::mongodb::{MongoStore, OpenError};
 use order_core::conformance::sample::{Sampler, customer_cart};
 use order_core::inventory::MAX_UNITS;
@@ -222,7 +223,8 @@ async fn a_database_of_an_earlier_version_is_migrated() {
 
 /// Makes of a database one of before orders had their histories in them: with every chapter beside, and every order written out.
 async fn to_previous_version(hand: &Hand, orders: &[&Order]) {
-    let (documents, events) = (hand.database.collection::<Document>("orders"), hand.database.collection("events"));
+    let (documents, events) =
+        (hand.database.collection::<Document>("orders"), hand.database.collection("events"));
     for order in orders {
         let own = doc! { "_id": order.id.to_string() };
         let document = documents.find_one(own.clone()).await.unwrap().unwrap();
@@ -250,9 +252,16 @@ async fn orders_of_the_previous_version_go_on() {
     shop.apply(&place).await;
     shop.apply(&other).await;
     to_previous_version(&shop.hand, &[&order, &still]).await;
+    let write_sets = shop.hand.database.collection::<Document>("write_sets");
+    let by_age = IndexOptions::builder().name("write_sets_by_age".to_owned()).build();
+    write_sets
+        .create_index(IndexModel::builder().keys(doc! { "at": 1 }).options(by_age).build())
+        .await
+        .unwrap();
     let error = shop.place.builder().migrations(false).open().await.unwrap_err();
     assert!(matches!(error, OpenError::Older { version: 3 }), "{error:?}");
     let store = shop.place.open().await;
+    assert!(!made(&shop.hand).await.contains("write_sets.write_sets_by_age"));
     let now = shop.sampler.now();
     let claimed = store.claim_outbox(now, now + Duration::minutes(1), 9).await.unwrap();
     let delivered: Vec<EventRecord> = claimed.into_iter().map(|message| message.record).collect();

@@ -19,8 +19,8 @@ use order_core::store::{
 mod postgres_server;
 use postgres_server::Schema;
 
-/// What version 7 of the schema was made of, and each one before.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+/// What version 9 of the schema was made of, and each one before.
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "tables", include_str!("../src/postgres/migrations/0001_tables.sql")),
     (2, "write-sets", include_str!("../src/postgres/migrations/0002_write_sets.sql")),
     (3, "stock journal", include_str!("../src/postgres/migrations/0003_stock_journal.sql")),
@@ -28,7 +28,12 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "single write-set", include_str!("../src/postgres/migrations/0005_single_write_set.sql")),
     (6, "inbox", include_str!("../src/postgres/migrations/0006_inbox.sql")),
     (7, "new rows", include_str!("../src/postgres/migrations/0007_new_rows.sql")),
+    (8, "chapters", include_str!("../src/postgres/migrations/0008_chapters.sql")),
+    (9, "lone commits", include_str!("../src/postgres/migrations/0009_lone_commits.sql")),
 ];
+
+/// The first version that keeps the events of a commit together.
+const FIRST_WITH_CHAPTERS: i64 = 8;
 
 /// A schema of an earlier version with rows in it.
 struct Filled {
@@ -68,17 +73,19 @@ async fn earlier_version(earlier: i64) -> Filled {
         ))
         .await;
     }
-    for table in ["orders", "payments", "carts", "stock", "reservations", "idempotency", "write_sets"] {
+    let has_chapters = earlier >= FIRST_WITH_CHAPTERS;
+    let tables = ["orders", "payments", "carts", "stock", "reservations", "idempotency", "write_sets"];
+    for table in tables.into_iter().chain(has_chapters.then_some("events")) {
         let columns = hand.sql(&format!(
             "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
              WHERE table_schema = '{{schema}}' AND table_name = '{table}'"
         ));
         let row = sqlx::query(columns).fetch_one(&mut hand.connection).await.unwrap();
         let columns: String = row.get(0);
-        // Every order was written out. What there is none of was written as null.
+        // Every order was written out, before there were chapters. What there is none of was written as null.
         let body = quoted(&serde_json::to_string(&order).unwrap());
         let values = match table {
-            "orders" => columns
+            "orders" if !has_chapters => columns
                 .replace("body", &format!("({body}::jsonb || '{{\"notes\": null, \"coupons\": []}}')::text")),
             _ => columns.clone(),
         };
@@ -89,8 +96,8 @@ async fn earlier_version(earlier: i64) -> Filled {
         let rows = hand.number(&format!("SELECT count(*) FROM {{schema}}.{table}")).await;
         assert!(rows > 0, "{table} has no rows to migrate");
     }
-    // Each event was kept by itself.
-    for event in &set.events {
+    // Each event was kept by itself, before there were chapters.
+    for event in set.events.iter().filter(|_| !has_chapters) {
         let (order, sequence, at) = (event.order_id, event.sequence, event.at.timestamp_millis());
         let (name, body) = (event.event.name(), quoted(&serde_json::to_string(event).unwrap()));
         let columns = "{schema}.events (order_id, sequence, at, name, body)";
@@ -140,10 +147,19 @@ async fn a_schema_without_journals_is_migrated() {
 }
 
 #[tokio::test]
+async fn a_schema_without_chapters_is_migrated() {
+    is_migrated(7).await;
+}
+
+#[tokio::test]
 async fn a_schema_of_the_previous_version_is_migrated() {
-    let Filled { sampler, set, order, cart, schema } = earlier_version(7).await;
+    is_migrated(9).await;
+}
+
+async fn is_migrated(earlier: i64) {
+    let Filled { sampler, set, order, cart, schema } = earlier_version(earlier).await;
     let error = schema.builder().migrations(false).open().await.unwrap_err();
-    assert!(matches!(error, OpenError::Older { version: 8 }), "{error:?}");
+    assert!(matches!(error, OpenError::Older { version } if version == earlier + 1), "{error:?}");
     let store = schema.open().await;
     assert_eq!(store.find_order(order.id).await.unwrap().unwrap(), order);
     assert_eq!(store.history(order.id).await.unwrap(), set.events);

@@ -44,7 +44,7 @@ async fn no_hand_can_oversell() {
     hand.accepts("UPDATE {schema}.stock SET reserved = 3").await;
     hand.refuses("UPDATE {schema}.stock SET reserved = reserved + 1", "stock_never_oversold").await;
     hand.refuses("UPDATE {schema}.stock SET on_hand = on_hand - 1", "stock_never_oversold").await;
-    hand.refuses("UPDATE {schema}.stock SET reserved = -1", "stock_never_oversold").await;
+    hand.refuses("UPDATE {schema}.stock SET reserved = -1", "never_negative").await;
     hand.refuses("UPDATE {schema}.stock SET sold = -1", "never_negative").await;
     hand.refuses(&format!("UPDATE {{schema}}.stock SET on_hand = {MAX_UNITS} + 1"), "stock_largest").await;
     hand.refuses("INSERT INTO {schema}.stock VALUES ('tea', 'main', 9, 0, 0)", "stock_pkey").await;
@@ -201,7 +201,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     for _ in 0..3 {
         place.schema.open().await.close().await;
     }
-    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 9);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 10);
     assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
 }
 

@@ -69,6 +69,7 @@ use futures_util::TryStreamExt as _;
 use order_core::StoreError;
 use order_core::store::{Commit, CommitOutcome, Retention, StoreHealth, WriteSet};
 use order_core::time::Timestamp;
+use uuid::Uuid;
 
 /// The driver, for hosts that look into the same database.
 pub use ::mongodb as driver;
@@ -206,20 +207,19 @@ impl MongoStore {
         found.first().map_or(Ok(0), |found| counter(collection, found, "sum"))
     }
 
-    /// Removes at most so many of the oldest documents.
+    /// Removes the documents that are found, if they are still of before.
     async fn forget_some(
         &self,
-        collection: &'static str,
+        found: Question,
         field: &'static str,
         before: Timestamp,
-        limit: u32,
     ) -> Result<u64, StoreError> {
-        let found = self.all("find what is to be forgotten", old(collection, field, before, limit)).await?;
+        let documents = self.collection(found.collection);
+        let found = self.all("find what is to be forgotten", found).await?;
         let ids: Vec<_> = found.into_iter().filter_map(|mut document| document.remove("_id")).collect();
         if ids.is_empty() {
             return Ok(0);
         }
-        let documents = self.collection(collection);
         // The condition once more: what was stored anew meanwhile is kept.
         let filter = doc! { "_id": { "$in": ids }, field: { "$lt": date(before) } };
         let removed = self.patiently("forget", async { documents.delete_many(filter).await }).await?;
@@ -227,12 +227,22 @@ impl MongoStore {
     }
 }
 
-/// The oldest documents of before.
-fn old(collection: &'static str, field: &'static str, before: Timestamp, limit: u32) -> Question {
-    let index = if collection == WRITE_SETS { "write_sets_by_age" } else { "idempotency_by_age" };
-    Question::new(collection, doc! { field: { "$lt": date(before) } })
+/// The oldest idempotency records of before.
+fn old_requests(before: Timestamp, limit: u32) -> Question {
+    Question::new(IDEMPOTENCY, doc! { "created_at": { "$lt": date(before) } })
         .fields(doc! { "_id": 1 })
-        .walks(index, doc! { field: 1 })
+        .walks("idempotency_by_age", doc! { "created_at": 1 })
+        .limit(limit)
+}
+
+/// The oldest write-sets of before. Their ids begin with their times (RFC 9562, version 7), so that they need no index for it; one that a
+/// host has numbered otherwise is left to the server's own expiry.
+fn old_write_sets(before: Timestamp, limit: u32) -> Question {
+    let millis = u64::try_from(before.timestamp_millis()).unwrap_or_default();
+    let first = Uuid::from_u128(u128::from(millis) << 80).to_string();
+    Question::new(WRITE_SETS, doc! { "_id": { "$lt": first }, "at": { "$lt": date(before) } })
+        .fields(doc! { "_id": 1 })
+        .walks("_id_", doc! { "_id": 1 })
         .limit(limit)
 }
 
@@ -251,8 +261,9 @@ impl Retention for MongoStore {
         idempotency: Timestamp,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let sets = self.forget_some(WRITE_SETS, "at", write_sets, limit).await?;
-        let requests = self.forget_some(IDEMPOTENCY, "created_at", idempotency, limit).await?;
+        let sets = self.forget_some(old_write_sets(write_sets, limit), "at", write_sets).await?;
+        let requests = old_requests(idempotency, limit);
+        let requests = self.forget_some(requests, "created_at", idempotency).await?;
         Ok(sets.saturating_add(requests))
     }
 }

@@ -39,8 +39,7 @@ impl OrderRepository for MongoStore {
         let found = self.stale("list orders", list(filter, page)).await?;
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
         let has_more = found.len() > limit;
-        let items: Vec<Order> =
-            found.into_iter().take(limit).map(order).collect::<Result<_, _>>()?;
+        let items: Vec<Order> = found.into_iter().take(limit).map(order).collect::<Result<_, _>>()?;
         let next = items.last().filter(|_| has_more).map(|order| Cursor::behind(order.id));
         Ok(Page::new(items, next))
     }
@@ -86,10 +85,7 @@ pub(super) fn by_reference(provider: &ProviderId, reference: &ProviderReference)
     let both = doc! { "provider": provider.as_str(), "reference": reference.as_str() };
     // The first condition finds the index.
     let filter = doc! { "payments.reference": reference.as_str(), "payments": { "$elemMatch": both } };
-    Question::new(ORDERS, filter)
-        .fields(whole())
-        .walks("orders_by_reference", doc! { "_id": -1 })
-        .limit(1)
+    Question::new(ORDERS, filter).fields(whole()).walks("orders_by_reference", doc! { "_id": -1 }).limit(1)
 }
 
 /// Orders that somebody has to look at, the longest due first.

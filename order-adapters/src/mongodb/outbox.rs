@@ -179,8 +179,9 @@ impl Beginning {
     fn elsewhere(&self, most: u32) -> Document {
         let history::Head { order_id, sequence, .. } = self.head.head;
         let id = |sequence: u64| doc! { "order_id": order_id.to_string(), "sequence": bounded(sequence) };
-        let beyond =
-            sequence.saturating_add(u64::from(most)).saturating_add(u64::try_from(LONGEST).unwrap_or(u64::MAX));
+        let beyond = sequence
+            .saturating_add(u64::from(most))
+            .saturating_add(u64::try_from(LONGEST).unwrap_or(u64::MAX));
         doc! { "_id": { "$gte": id(sequence), "$lte": id(self.last.min(beyond)) } }
     }
 
@@ -267,8 +268,7 @@ impl MongoStore {
         most: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         let wanting = beginnings.iter().filter(|beginning| !beginning.suffices(most));
-        let elsewhere: Vec<Bson> =
-            wanting.map(|beginning| Bson::from(beginning.elsewhere(most))).collect();
+        let elsewhere: Vec<Bson> = wanting.map(|beginning| Bson::from(beginning.elsewhere(most))).collect();
         if !elsewhere.is_empty() {
             let events = Question::new(EVENTS, doc! { "$or": elsewhere }).walks("_id_", doc! { "_id": 1 });
             let mut found: HashMap<OrderId, Vec<Chapter>> = HashMap::new();

@@ -7,9 +7,10 @@ use order_core::order::OrderStatus;
 use order_core::store::{Cursor, InboxCursor, OrderFilter, PageRequest, SortOrder, StockCursor};
 use order_core::time::Timestamp;
 
-use super::documents::{IDEMPOTENCY, WRITE_SETS};
 use super::list::{Question, list};
-use super::{MongoStore, carts, chapters, inbox, inventory, journal, old, orders, outbox};
+use super::{
+    MongoStore, carts, chapters, inbox, inventory, journal, old_requests, old_write_sets, orders, outbox,
+};
 
 fn id() -> OrderId {
     OrderId::from_uuid(SeededIds::new(1).next(Timestamp::UNIX_EPOCH))
@@ -80,8 +81,8 @@ fn passes() -> Vec<(Question, &'static str)> {
         (journal::free(9), "stock_outbox_free"),
         (journal::waited(now, 9), "stock_outbox_busy"),
         (journal::stuck(3, 9), "stock_outbox_failing"),
-        (old(WRITE_SETS, "at", now, 9), "write_sets_by_age"),
-        (old(IDEMPOTENCY, "created_at", now, 9), "idempotency_by_age"),
+        (old_write_sets(now, 9), "_id_"),
+        (old_requests(now, 9), "idempotency_by_age"),
     ]
 }
 

@@ -57,6 +57,7 @@ pub(super) async fn migrate(database: &Database, may_change: bool) -> Result<(),
         make(database, name, &validator, indexes).await.map_err(OpenError::failed)?;
     }
     if version < VERSION {
+        drop_index(database, WRITE_SETS, "write_sets_by_age").await.map_err(OpenError::failed)?;
         let newest = doc! { "$max": { "version": VERSION } };
         let noted = versions.update_one(doc! { "_id": "version" }, newest).upsert(true).await;
         if let Err(error) = noted
@@ -93,6 +94,15 @@ async fn make(
         database.run_command(made).await?;
     }
     Ok(())
+}
+
+/// Drops an index that an earlier version has made.
+async fn drop_index(database: &Database, collection: &str, index: &str) -> Result<(), Error> {
+    const NO_INDEX: i32 = 27;
+    match database.collection::<Document>(collection).drop_index(index).await {
+        Err(error) if code(&error) != Some(NO_INDEX) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// An index of this name.
@@ -188,7 +198,7 @@ fn idempotency_indexes() -> Vec<Document> {
 }
 
 fn write_set_indexes() -> Vec<Document> {
-    vec![index("write_sets_by_age", doc! { "at": 1 }), expiring("write_sets_expiring", WRITE_SET_MEMORY * 2)]
+    vec![expiring("write_sets_expiring", WRITE_SET_MEMORY * 2)]
 }
 
 /// Fields that must be there, as a JSON schema knows them.
@@ -262,7 +272,8 @@ fn order() -> Document {
         "total_minor": whole(None, None), "created_at": date(), "sellers": texts(), "search": text(),
         "payments": { "bsonType": "array", "items": payment }, "last_sequence": counter(),
     });
-    let chapter = fields(doc! { "sequence": whole(Some(1), None), "at": date(), "name": text(), "body": object() });
+    let chapter =
+        fields(doc! { "sequence": whole(Some(1), None), "at": date(), "name": text(), "body": object() });
     let history = doc! { "bsonType": "array", "items": chapter };
     let outbox = fields(doc! {
         "state": { "enum": ["free", "busy"] }, "head": whole(Some(1), None), "at": date(), "attempts": counter(),

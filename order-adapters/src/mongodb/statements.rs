@@ -9,8 +9,8 @@ use ::mongodb::bson::raw::{CStr, cstr};
 use ::mongodb::bson::{DateTime, RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
 use uuid::Uuid;
 
-use super::documents::{self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, request_id};
 use super::chapters;
+use super::documents::{self, CARTS, EVENTS, IDEMPOTENCY, ORDERS, RESERVATIONS, WRITE_SETS, request_id};
 use super::levels::{self, Crossings};
 use super::values::Rows;
 use crate::group_commit::Sums;
