@@ -31,6 +31,7 @@ mod line_form;
 mod model;
 mod number;
 pub(crate) mod observe;
+mod order_form;
 mod pay;
 mod place;
 mod policy;

@@ -9,6 +9,7 @@ use crate::id::{
 use crate::inventory::{ReservationLine, ReservationStatus};
 use crate::money::{Currency, Money, is_nothing};
 use crate::order::line_form::LineForm;
+use crate::order::order_form::OrderForm;
 use crate::order::{Finding, OrderStatus};
 use crate::payment::{Operation, Payment};
 use crate::pricing::{Adjustment, Totals};
@@ -18,8 +19,9 @@ use crate::time::Timestamp;
 ///
 /// Its state is the fold of its [events](crate::order::OrderEvent); `version` is the sequence number of the last one.
 ///
-/// Stores keep it and its events as they are written with serde: what there is none of is left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Stores keep it and its events as they are written with serde: what there is none of, and what the rest tells, is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "OrderForm")]
 #[non_exhaustive]
 pub struct Order {
     /// Its id.
@@ -29,10 +31,8 @@ pub struct Order {
     /// Whose it is.
     pub customer_id: CustomerId,
     /// How to reach them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
     /// The cart it was made from. A cart becomes at most one order.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cart_id: Option<CartId>,
     /// The currency of every amount in it.
     pub currency: Currency,
@@ -49,29 +49,22 @@ pub struct Order {
     /// The sellers' parts of it.
     pub sellers: Vec<SellerGroup>,
     /// The money for it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payments: Vec<Payment>,
     /// What a person should look at, or has looked at.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// The stock held for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// Why and by whom it is to be cancelled, while money is still on its way.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Cancellation>,
     /// Refunds granted beyond what was cancelled.
     pub granted: Money,
     /// The coupons that were used.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponCode>,
     /// When it entered each status.
     pub timestamps: OrderTimestamps,
     /// Why it was cancelled.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
     /// The customer's wishes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
     /// When it was placed.
     pub created_at: Timestamp,
