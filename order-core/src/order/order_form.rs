@@ -142,16 +142,16 @@ struct HoldForm<'a> {
 impl<'a> HoldForm<'a> {
     /// The hold of an order with these lines.
     fn of(hold: &'a Hold, lines: &[OrderLine]) -> Self {
-        let held = &hold.lines;
+        let units = &hold.lines;
         let is_whole = |at: &&LocationId| {
-            held.len() == lines.len() && held.iter().zip(lines).all(|(held, line)| is_all(held, line, at))
+            units.len() == lines.len() && units.iter().zip(lines).all(|(units, line)| is_all(units, line, at))
         };
-        let at = held.first().map(|held| &held.key.location).filter(is_whole);
+        let at = units.first().map(|units| &units.key.location).filter(is_whole);
         Self {
             reservation_id: hold.reservation_id,
             status: hold.status,
             at: at.map(Cow::Borrowed),
-            lines: at.is_none().then_some(Cow::Borrowed(held)),
+            lines: at.is_none().then_some(Cow::Borrowed(units)),
             expires_at: hold.expires_at,
         }
     }
@@ -246,7 +246,8 @@ impl From<OrderForm> for Order {
     }
 }
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(test)]
+#[cfg(feature = "conformance")]
 mod tests {
     use serde_json::{Value, json};
 
