@@ -23,10 +23,9 @@ use order_core::error::BoxError;
 use serde::Serialize;
 
 pub(crate) use picture::Picture;
-pub(crate) use rows::ChapterRow;
 #[cfg(feature = "postgres")]
 pub(crate) use rows::EntryRow;
-pub(crate) use rows::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
+pub(crate) use rows::{CartRow, ChapterRow, HoldRow, OrderRow, PaymentRow, RequestRow, Rows};
 #[cfg(feature = "mongodb")]
 pub(crate) use sums::Sum;
 pub(crate) use sums::Sums;

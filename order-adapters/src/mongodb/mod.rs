@@ -25,7 +25,8 @@
 //! * **Collections, validators and indexes are made** when the store is opened, or apart by [`MongoBuilder::migrate`].
 //!
 //! # What is kept for how long
-//! [`Retention::forget`] forgets write-set ids and idempotency records by the times that they carry. Behind it stand
+//! [`Retention::forget`] forgets write-set ids and idempotency records by the times that they carry; a write-set whose id does not begin
+//! with its time (UUID version 7) it may leave. Behind it stand
 //! TTL indexes for hosts that never call it: the server removes write-set ids two days, and idempotency records 14 days, after they
 //! were written. They go by the time at which a process stored them (`stored_at`), never by a time of the host's clock: a
 //! test whose clock stands in the past loses nothing to them.

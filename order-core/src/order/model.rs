@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 ///
 /// Stores keep it and its events as they are written with serde: what there is none of, and what the rest tells, is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "OrderForm")]
+#[serde(try_from = "OrderForm")]
 #[non_exhaustive]
 pub struct Order {
     /// Its id.

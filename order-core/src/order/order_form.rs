@@ -23,32 +23,58 @@ use crate::time::Timestamp;
 
 impl Serialize for Order {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let placed = self.created_at;
+        // Named one by one, so that none is forgotten.
+        let Self {
+            id,
+            number,
+            customer_id,
+            contact,
+            cart_id,
+            currency,
+            status,
+            version,
+            lines,
+            totals,
+            shipping_address,
+            sellers,
+            payments,
+            findings,
+            hold,
+            cancellation,
+            granted,
+            coupons,
+            timestamps,
+            cancel_reason,
+            notes,
+            created_at,
+            updated_at,
+        } = self;
+        let hold = hold.as_ref().map(|hold| HoldForm::of(hold, lines));
+        let is_granted = *granted != Money::zero(*currency);
         let mut form = serializer.serialize_struct("Order", 23)?;
-        form.serialize_field("id", &self.id)?;
-        form.serialize_field("number", &self.number)?;
-        form.serialize_field("customer_id", &self.customer_id)?;
-        optional(&mut form, "contact", self.contact.as_ref())?;
-        optional(&mut form, "cart_id", self.cart_id.as_ref())?;
-        form.serialize_field("currency", &self.currency)?;
-        form.serialize_field("status", &self.status)?;
-        form.serialize_field("version", &self.version)?;
-        form.serialize_field("lines", &self.lines)?;
-        form.serialize_field("totals", &self.totals)?;
-        form.serialize_field("shipping_address", &self.shipping_address)?;
-        form.serialize_field("sellers", &Groups { groups: &self.sellers, placed })?;
-        list(&mut form, "payments", &self.payments)?;
-        list(&mut form, "findings", &self.findings)?;
-        optional(&mut form, "hold", self.hold.as_ref().map(|hold| HoldForm::of(hold, &self.lines)).as_ref())?;
-        optional(&mut form, "cancellation", self.cancellation.as_ref())?;
-        let is_granted = self.granted != Money::zero(self.currency);
-        optional(&mut form, "granted", is_granted.then_some(&self.granted))?;
-        list(&mut form, "coupons", &self.coupons)?;
-        form.serialize_field("timestamps", &self.timestamps)?;
-        optional(&mut form, "cancel_reason", self.cancel_reason.as_ref())?;
-        optional(&mut form, "notes", self.notes.as_ref())?;
-        form.serialize_field("created_at", &placed)?;
-        optional(&mut form, "updated_at", later(self.updated_at, placed).as_ref())?;
+        form.serialize_field("id", id)?;
+        form.serialize_field("number", number)?;
+        form.serialize_field("customer_id", customer_id)?;
+        optional(&mut form, "contact", contact.as_ref())?;
+        optional(&mut form, "cart_id", cart_id.as_ref())?;
+        form.serialize_field("currency", currency)?;
+        form.serialize_field("status", status)?;
+        form.serialize_field("version", version)?;
+        form.serialize_field("lines", lines)?;
+        form.serialize_field("totals", totals)?;
+        form.serialize_field("shipping_address", shipping_address)?;
+        form.serialize_field("sellers", &Groups { groups: sellers, placed: *created_at })?;
+        list(&mut form, "payments", payments)?;
+        list(&mut form, "findings", findings)?;
+        optional(&mut form, "hold", hold.as_ref())?;
+        optional(&mut form, "cancellation", cancellation.as_ref())?;
+        optional(&mut form, "granted", is_granted.then_some(granted))?;
+        list(&mut form, "coupons", coupons)?;
+        form.serialize_field("timestamps", timestamps)?;
+        optional(&mut form, "cancel_reason", cancel_reason.as_ref())?;
+        optional(&mut form, "notes", notes.as_ref())?;
+        form.serialize_field("created_at", created_at)?;
+        optional(&mut form, "updated_at", later(*updated_at, *created_at).as_ref())?;
         form.end()
     }
 }
@@ -156,17 +182,18 @@ impl<'a> HoldForm<'a> {
         }
     }
 
-    fn read(self, lines: &[OrderLine]) -> Hold {
+    fn read(self, lines: &[OrderLine]) -> Result<Hold, &'static str> {
         let held = match (self.at, self.lines) {
+            (_, Some(held)) => held.into_owned(),
             (Some(at), None) => lines.iter().map(|line| all(line, &at)).collect(),
-            (_, held) => held.unwrap_or_default().into_owned(),
+            (None, None) => return Err("a hold has its `lines`, or says where all of them are held (`at`)"),
         };
-        Hold {
+        Ok(Hold {
             reservation_id: self.reservation_id,
             status: self.status,
             lines: held,
             expires_at: self.expires_at,
-        }
+        })
     }
 }
 
@@ -215,10 +242,12 @@ pub(super) struct OrderForm {
     updated_at: Option<Timestamp>,
 }
 
-impl From<OrderForm> for Order {
-    fn from(form: OrderForm) -> Self {
+impl TryFrom<OrderForm> for Order {
+    type Error = &'static str;
+
+    fn try_from(form: OrderForm) -> Result<Self, Self::Error> {
         let placed = form.created_at;
-        Self {
+        Ok(Self {
             id: form.id,
             number: form.number,
             customer_id: form.customer_id,
@@ -232,7 +261,7 @@ impl From<OrderForm> for Order {
             sellers: form.sellers.into_iter().map(|group| group.read(placed)).collect(),
             payments: form.payments,
             findings: form.findings,
-            hold: form.hold.map(|hold| hold.read(&form.lines)),
+            hold: form.hold.map(|hold| hold.read(&form.lines)).transpose()?,
             lines: form.lines,
             cancellation: form.cancellation,
             granted: form.granted.unwrap_or(Money::zero(form.currency)),
@@ -242,7 +271,7 @@ impl From<OrderForm> for Order {
             notes: form.notes,
             created_at: placed,
             updated_at: form.updated_at.unwrap_or(placed),
-        }
+        })
     }
 }
 
@@ -329,5 +358,13 @@ mod tests {
         value["sellers"][0]["updated_at"] = value["created_at"].clone();
         value["notes"] = Value::Null;
         assert_eq!(read(value), order);
+    }
+
+    #[test]
+    fn a_hold_says_what_it_holds() {
+        let mut value = written(&order());
+        value["hold"].as_object_mut().unwrap().remove("at");
+        let error = serde_json::from_value::<Order>(value).unwrap_err().to_string();
+        assert!(error.contains("`lines`") && error.contains("`at`"), "{error}");
     }
 }
