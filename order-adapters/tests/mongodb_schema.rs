@@ -165,6 +165,7 @@ async fn no_hand_can_write_what_is_no_reservation_event_or_request() {
         ("events", set("at", 12)),
         ("events", doc! { "$unset": { "body": 1 } }),
         ("write_sets", doc! { "$unset": { "at": 1 } }),
+        ("write_sets", set("sets", Vec::<String>::new())),
     ] {
         hand.refuses(collection, change, INVALID).await;
     }
@@ -238,6 +239,13 @@ async fn to_previous_version(hand: &Hand, orders: &[&Order]) {
         let change = doc! { "$set": { "body": body }, "$unset": { "history": 1 } };
         documents.update_one(own, change).await.unwrap();
     }
+    let write_sets = hand.database.collection::<Document>("write_sets");
+    write_sets.drop_index("write_sets_once").await.unwrap();
+    let alone = write_sets.update_many(doc! {}, doc! { "$unset": { "sets": 1 } });
+    alone.bypass_document_validation(true).await.unwrap();
+    let by_age = IndexOptions::builder().name("write_sets_by_age".to_owned()).build();
+    let by_age = IndexModel::builder().keys(doc! { "at": 1 }).options(by_age).build();
+    write_sets.create_index(by_age).await.unwrap();
     hand.accepts("schema", set("version", 3_i64)).await;
 }
 
@@ -252,16 +260,14 @@ async fn orders_of_the_previous_version_go_on() {
     shop.apply(&place).await;
     shop.apply(&other).await;
     to_previous_version(&shop.hand, &[&order, &still]).await;
-    let write_sets = shop.hand.database.collection::<Document>("write_sets");
-    let by_age = IndexOptions::builder().name("write_sets_by_age".to_owned()).build();
-    write_sets
-        .create_index(IndexModel::builder().keys(doc! { "at": 1 }).options(by_age).build())
-        .await
-        .unwrap();
     let error = shop.place.builder().migrations(false).open().await.unwrap_err();
     assert!(matches!(error, OpenError::Older { version: 3 }), "{error:?}");
     let store = shop.place.open().await;
-    assert!(!made(&shop.hand).await.contains("write_sets.write_sets_by_age"));
+    let made = made(&shop.hand).await;
+    assert!(!made.contains("write_sets.write_sets_by_age") && made.contains("write_sets.write_sets_once"));
+    for set in [&place, &other] {
+        assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied, "it was applied before");
+    }
     let now = shop.sampler.now();
     let claimed = store.claim_outbox(now, now + Duration::minutes(1), 9).await.unwrap();
     let delivered: Vec<EventRecord> = claimed.into_iter().map(|message| message.record).collect();

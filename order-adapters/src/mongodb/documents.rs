@@ -9,7 +9,7 @@ use ::mongodb::bson::{DateTime, RawArrayBuf, RawDocumentBuf, rawdoc};
 use order_core::inventory::StockKey;
 use uuid::Uuid;
 
-use super::values::Documents;
+use super::values::{Documents, Rows};
 use crate::group_commit::{CartRow, HoldRow, OrderRow, PaymentRow, RequestRow};
 
 /// The orders, each with its payments, with [the beginning of its history](super::chapters) and with what of it is not delivered yet.
@@ -26,7 +26,7 @@ pub(super) const STOCK_OUTBOX: &str = "stock_outbox";
 pub(super) const INBOX: &str = "inbox";
 pub(super) const RESERVATIONS: &str = "reservations";
 pub(super) const IDEMPOTENCY: &str = "idempotency";
-/// The write-sets that were applied.
+/// The write-sets that were applied, those of one transaction together.
 pub(super) const WRITE_SETS: &str = "write_sets";
 
 /// The id of a stock level.
@@ -48,6 +48,19 @@ pub(super) fn request_id(scope: &str, key: &str) -> RawDocumentBuf {
 /// The id of a chapter, by its last event. Those of one order lie side by side, in their sequence.
 pub(super) fn chapter_id(order: Uuid, sequence: i64) -> RawDocumentBuf {
     rawdoc! { "order_id": order.to_string(), "sequence": sequence }
+}
+
+/// The write-sets of one transaction. It has the id of the first one, and the time of the last one.
+pub(super) fn write_sets(sets: &[&Rows], now: DateTime) -> Option<RawDocumentBuf> {
+    let first = sets.iter().map(|set| set.id).min()?;
+    let last = sets.iter().map(|set| set.at).max()?;
+    let mut ids = RawArrayBuf::new();
+    for set in sets {
+        ids.push(set.id.to_string());
+    }
+    Some(rawdoc! {
+        "_id": first.to_string(), "sets": ids, "at": DateTime::from_millis(last), "stored_at": now,
+    })
 }
 
 pub(super) fn request(row: &RequestRow, now: DateTime) -> RawDocumentBuf {

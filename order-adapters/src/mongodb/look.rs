@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::documents::{CARTS, IDEMPOTENCY, ORDERS, RESERVATIONS, STOCK, WRITE_SETS};
 use super::inventory::level;
 use super::link::unsent;
-use super::values::{Rows, inner, number, parsed, text};
+use super::values::{Rows, inner, missing, number, parsed, text};
 use crate::group_commit::{Failed, Picture, Trouble};
 
 /// Looks, in the session's transaction: its snapshot is of what is committed now, also of what a majority does not have yet.
@@ -37,9 +37,8 @@ pub(super) async fn look(
 type Question = (&'static str, Document, Document, fn(&mut Picture, &Document) -> Result<(), StoreError>);
 
 fn questions(sets: &[&Rows]) -> Vec<Question> {
-    let id = doc! { "_id": 1 };
-    let mut questions: Vec<Question> =
-        vec![(WRITE_SETS, any("_id", ids(sets.iter().map(|set| set.id))), id, write_set)];
+    let applied = any("sets", ids(sets.iter().map(|set| set.id)));
+    let mut questions: Vec<Question> = vec![(WRITE_SETS, applied, doc! { "sets": 1 }, write_sets)];
     let requests: Vec<Bson> = sets
         .iter()
         .filter_map(|set| set.request.as_ref())
@@ -113,8 +112,12 @@ fn branches<const N: usize>(branches: [(&str, Vec<Bson>); N]) -> Vec<Document> {
     asked.map(|(field, values)| any(field, values)).collect()
 }
 
-fn write_set(picture: &mut Picture, document: &Document) -> Result<(), StoreError> {
-    picture.applied.insert(parsed(WRITE_SETS, document, "_id")?);
+fn write_sets(picture: &mut Picture, document: &Document) -> Result<(), StoreError> {
+    let missing = || missing(WRITE_SETS, "sets");
+    for id in document.get_array("sets").map_err(|_| missing())? {
+        let id = id.as_str().and_then(|id| id.parse().ok());
+        picture.applied.insert(id.ok_or_else(missing)?);
+    }
     Ok(())
 }
 

@@ -236,8 +236,8 @@ fn old_requests(before: Timestamp, limit: u32) -> Question {
         .limit(limit)
 }
 
-/// The oldest write-sets of before. Their ids begin with their times (RFC 9562, version 7), so that they need no index for it; one that a
-/// host has numbered otherwise is left to the server's own expiry.
+/// The oldest write-sets, by transactions that are of before as a whole. Their ids begin with their times (RFC 9562, version 7), so that
+/// they need no index for it; one that a host has numbered otherwise is left to the server's own expiry.
 fn old_write_sets(before: Timestamp, limit: u32) -> Question {
     let millis = u64::try_from(before.timestamp_millis()).unwrap_or_default();
     let first = Uuid::from_u128(u128::from(millis) << 80).to_string();

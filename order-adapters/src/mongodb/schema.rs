@@ -19,7 +19,7 @@ use super::documents::{
 use super::values::{DUPLICATE_KEY, code};
 
 /// The version of the schema that this library makes. It grows with every change of it.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// Where the version is written.
 const SCHEMA: &str = "schema";
@@ -38,7 +38,7 @@ fn collections() -> [Collection; 10] {
         (INBOX, notice(), inbox_indexes()),
         (RESERVATIONS, reservation(), reservation_indexes()),
         (IDEMPOTENCY, request(), idempotency_indexes()),
-        (WRITE_SETS, write_set(), write_set_indexes()),
+        (WRITE_SETS, write_sets(), write_set_indexes()),
     ]
 }
 
@@ -53,11 +53,13 @@ pub(super) async fn migrate(database: &Database, may_change: bool) -> Result<(),
     if !may_change {
         return if version == VERSION { Ok(()) } else { Err(OpenError::Older { version }) };
     }
+    if version > 0 {
+        from_earlier(database).await.map_err(OpenError::failed)?;
+    }
     for (name, validator, indexes) in collections() {
         make(database, name, &validator, indexes).await.map_err(OpenError::failed)?;
     }
     if version < VERSION {
-        drop_index(database, WRITE_SETS, "write_sets_by_age").await.map_err(OpenError::failed)?;
         let newest = doc! { "$max": { "version": VERSION } };
         let noted = versions.update_one(doc! { "_id": "version" }, newest).upsert(true).await;
         if let Err(error) = noted
@@ -66,6 +68,16 @@ pub(super) async fn migrate(database: &Database, may_change: bool) -> Result<(),
             return Err(OpenError::failed(error));
         }
     }
+    Ok(())
+}
+
+/// Changes what earlier versions have left.
+async fn from_earlier(database: &Database) -> Result<(), Error> {
+    drop_index(database, WRITE_SETS, "write_sets_by_age").await?;
+    // Until version 4 each write-set had a document of its own.
+    let alone = doc! { "sets": { "$exists": false } };
+    let sets = vec![doc! { "$set": { "sets": ["$_id"] } }];
+    database.collection::<Document>(WRITE_SETS).update_many(alone, sets).await?;
     Ok(())
 }
 
@@ -198,7 +210,7 @@ fn idempotency_indexes() -> Vec<Document> {
 }
 
 fn write_set_indexes() -> Vec<Document> {
-    vec![expiring("write_sets_expiring", WRITE_SET_MEMORY * 2)]
+    vec![unique("write_sets_once", doc! { "sets": 1 }), expiring("write_sets_expiring", WRITE_SET_MEMORY * 2)]
 }
 
 /// Fields that must be there, as a JSON schema knows them.
@@ -391,6 +403,8 @@ fn request() -> Document {
     doc! { "$jsonSchema": schema, "$expr": in_order(["scope", "key"]) }
 }
 
-fn write_set() -> Document {
-    doc! { "$jsonSchema": fields(doc! { "_id": text(), "at": date(), "stored_at": date() }) }
+fn write_sets() -> Document {
+    let mut sets = texts();
+    sets.insert("minItems", 1);
+    doc! { "$jsonSchema": fields(doc! { "_id": text(), "sets": sets, "at": date(), "stored_at": date() }) }
 }

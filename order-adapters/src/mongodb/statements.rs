@@ -129,11 +129,7 @@ impl Many {
 
 fn note_write_sets(statements: &mut Vec<Statement>, sets: &[&Rows], now: DateTime) {
     let mut inserts = Many::inserts(WRITE_SETS);
-    for set in sets {
-        inserts.parts.push(rawdoc! {
-            "_id": set.id.to_string(), "at": DateTime::from_millis(set.at), "stored_at": now,
-        });
-    }
+    inserts.parts.extend(documents::write_sets(sets, now));
     inserts.into_statements(statements);
 }
 

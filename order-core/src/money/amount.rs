@@ -256,11 +256,6 @@ impl Serialize for Money {
     }
 }
 
-/// Whether an amount can be left out of what is written.
-pub(crate) fn is_nothing(amount: &Money) -> bool {
-    amount.is_zero()
-}
-
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = Wire::deserialize(deserializer)?;

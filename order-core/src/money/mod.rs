@@ -21,7 +21,6 @@ mod amount;
 mod currency;
 mod rounding;
 
-pub(crate) use amount::is_nothing;
 pub use amount::{Money, MoneyError};
 pub use currency::{Currency, UnknownCurrency};
 pub use rounding::{BasisPoints, Rounding};

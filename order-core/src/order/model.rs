@@ -7,7 +7,7 @@ use crate::id::{
     ReservationId, SellerId,
 };
 use crate::inventory::{ReservationLine, ReservationStatus};
-use crate::money::{Currency, Money, is_nothing};
+use crate::money::{Currency, Money};
 use crate::order::line_form::LineForm;
 use crate::order::order_form::OrderForm;
 use crate::order::{Finding, OrderStatus};
@@ -128,8 +128,8 @@ impl Contact {
 }
 
 /// What was ordered of one product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "LineForm")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "LineForm<'static>")]
 #[non_exhaustive]
 pub struct OrderLine {
     /// Its id: the same as in the cart.
@@ -141,25 +141,20 @@ pub struct OrderLine {
     /// The product's name at placement.
     pub name: String,
     /// The product's picture at placement.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The price of one unit at placement.
     pub unit_price: Money,
     /// How many units were ordered.
     pub quantity: u32,
     /// How many of them were cancelled.
-    #[serde(skip_serializing_if = "is_none")]
     pub cancelled: u32,
     /// What the cancelled units were worth, with their share of discount, tax and shipping.
-    #[serde(skip_serializing_if = "is_nothing")]
     pub cancelled_amount: Money,
     /// How many of them were shipped.
-    #[serde(skip_serializing_if = "is_none")]
     pub shipped: u32,
     /// The line's share of the order's totals. Cancellations consume it, so that they add up to exactly what was paid.
     pub totals: Totals,
     /// How the share came about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub adjustments: Vec<Adjustment>,
 }
 
@@ -173,11 +168,6 @@ impl OrderLine {
     pub fn kept(&self) -> u32 {
         self.quantity.saturating_sub(self.cancelled)
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_none(units: &u32) -> bool {
-    *units == 0
 }
 
 /// What has become of a line, as its customer sees it.

@@ -1,6 +1,8 @@
 //! How an order is written and read: what the rest of it tells is left out.
 //!
-//! * When it, or a seller's part of it, last changed, where that was at its placement.
+//! * Totals: of a seller's part where they are the sum of its lines', of the order where they are the sum of its parts'.
+//! * When it entered its statuses where that was only the first one at its placement; when it, or a seller's part of it, last
+//!   changed, where that was at its placement.
 //! * What was granted, where that is nothing.
 //! * The lines of a hold on all units of all lines at one place: `at` names the place instead.
 //!
@@ -51,6 +53,7 @@ impl Serialize for Order {
         } = self;
         let hold = hold.as_ref().map(|hold| HoldForm::of(hold, lines));
         let is_granted = *granted != Money::zero(*currency);
+        let is_sum = sum(sellers.iter().map(|group| &group.totals)) == Some(*totals);
         let mut form = serializer.serialize_struct("Order", 23)?;
         form.serialize_field("id", id)?;
         form.serialize_field("number", number)?;
@@ -61,16 +64,16 @@ impl Serialize for Order {
         form.serialize_field("status", status)?;
         form.serialize_field("version", version)?;
         form.serialize_field("lines", lines)?;
-        form.serialize_field("totals", totals)?;
+        optional(&mut form, "totals", (!is_sum).then_some(totals))?;
         form.serialize_field("shipping_address", shipping_address)?;
-        form.serialize_field("sellers", &Groups { groups: sellers, placed: *created_at })?;
+        form.serialize_field("sellers", &Groups { groups: sellers, lines, placed: *created_at })?;
         list(&mut form, "payments", payments)?;
         list(&mut form, "findings", findings)?;
         optional(&mut form, "hold", hold.as_ref())?;
         optional(&mut form, "cancellation", cancellation.as_ref())?;
         optional(&mut form, "granted", is_granted.then_some(granted))?;
         list(&mut form, "coupons", coupons)?;
-        form.serialize_field("timestamps", timestamps)?;
+        optional(&mut form, "timestamps", (*timestamps != only_placed(*created_at)).then_some(timestamps))?;
         optional(&mut form, "cancel_reason", cancel_reason.as_ref())?;
         optional(&mut form, "notes", notes.as_ref())?;
         form.serialize_field("created_at", created_at)?;
@@ -103,15 +106,32 @@ fn later(changed: Timestamp, placed: Timestamp) -> Option<Timestamp> {
     (changed != placed).then_some(changed)
 }
 
-/// The sellers' parts of an order of that time.
+/// When an order entered its statuses that has not left the first one.
+fn only_placed(placed: Timestamp) -> OrderTimestamps {
+    OrderTimestamps { placed: Some(placed), ..OrderTimestamps::default() }
+}
+
+/// What parts are together. `None` if there are none, or they can't be added.
+fn sum<'t>(mut parts: impl Iterator<Item = &'t Totals>) -> Option<Totals> {
+    let first = *parts.next()?;
+    parts.try_fold(first, |sum, part| sum.plus(part).ok())
+}
+
+/// What a seller's lines are together.
+fn sum_of_lines(lines: &[OrderLine], seller: &SellerId) -> Option<Totals> {
+    sum(lines.iter().filter(|line| line.seller_id == *seller).map(|line| &line.totals))
+}
+
+/// The sellers' parts of an order with these lines, of that time.
 struct Groups<'a> {
     groups: &'a [SellerGroup],
+    lines: &'a [OrderLine],
     placed: Timestamp,
 }
 
 impl Serialize for Groups<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.groups.iter().map(|group| GroupForm::of(group, self.placed)))
+        serializer.collect_seq(self.groups.iter().map(|group| GroupForm::of(group, self.lines, self.placed)))
     }
 }
 
@@ -120,7 +140,8 @@ impl Serialize for Groups<'_> {
 struct GroupForm<'a> {
     seller_id: Cow<'a, SellerId>,
     status: FulfilmentStatus,
-    totals: Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totals: Option<Totals>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     shipments: Cow<'a, [Shipment]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,26 +151,28 @@ struct GroupForm<'a> {
 }
 
 impl<'a> GroupForm<'a> {
-    fn of(group: &'a SellerGroup, placed: Timestamp) -> Self {
+    fn of(group: &'a SellerGroup, lines: &[OrderLine], placed: Timestamp) -> Self {
+        let is_sum = sum_of_lines(lines, &group.seller_id) == Some(group.totals);
         Self {
             seller_id: Cow::Borrowed(&group.seller_id),
             status: group.status,
-            totals: group.totals,
+            totals: (!is_sum).then_some(group.totals),
             shipments: Cow::Borrowed(&group.shipments),
             notes: group.notes.as_deref().map(Cow::Borrowed),
             updated_at: later(group.updated_at, placed),
         }
     }
 
-    fn read(self, placed: Timestamp) -> SellerGroup {
-        SellerGroup {
+    fn read(self, lines: &[OrderLine], placed: Timestamp) -> Result<SellerGroup, &'static str> {
+        let totals = self.totals.or_else(|| sum_of_lines(lines, &self.seller_id));
+        Ok(SellerGroup {
+            totals: totals.ok_or("a seller's part has its `totals`, or its lines add up to them")?,
             seller_id: self.seller_id.into_owned(),
             status: self.status,
-            totals: self.totals,
             shipments: self.shipments.into_owned(),
             notes: self.notes.map(Cow::into_owned),
             updated_at: self.updated_at.unwrap_or(placed),
-        }
+        })
     }
 }
 
@@ -223,7 +246,7 @@ pub(super) struct OrderForm {
     status: OrderStatus,
     version: u64,
     lines: Vec<OrderLine>,
-    totals: Totals,
+    totals: Option<Totals>,
     shipping_address: Address,
     sellers: Vec<GroupForm<'static>>,
     #[serde(default)]
@@ -235,7 +258,7 @@ pub(super) struct OrderForm {
     granted: Option<Money>,
     #[serde(default)]
     coupons: Vec<CouponCode>,
-    timestamps: OrderTimestamps,
+    timestamps: Option<OrderTimestamps>,
     cancel_reason: Option<String>,
     notes: Option<String>,
     created_at: Timestamp,
@@ -247,6 +270,9 @@ impl TryFrom<OrderForm> for Order {
 
     fn try_from(form: OrderForm) -> Result<Self, Self::Error> {
         let placed = form.created_at;
+        let groups = form.sellers.into_iter().map(|group| group.read(&form.lines, placed));
+        let sellers = groups.collect::<Result<Vec<SellerGroup>, _>>()?;
+        let totals = form.totals.or_else(|| sum(sellers.iter().map(|group| &group.totals)));
         Ok(Self {
             id: form.id,
             number: form.number,
@@ -256,9 +282,9 @@ impl TryFrom<OrderForm> for Order {
             currency: form.currency,
             status: form.status,
             version: form.version,
-            totals: form.totals,
+            totals: totals.ok_or("an order has its `totals`, or its sellers' parts add up to them")?,
             shipping_address: form.shipping_address,
-            sellers: form.sellers.into_iter().map(|group| group.read(placed)).collect(),
+            sellers,
             payments: form.payments,
             findings: form.findings,
             hold: form.hold.map(|hold| hold.read(&form.lines)).transpose()?,
@@ -266,7 +292,7 @@ impl TryFrom<OrderForm> for Order {
             cancellation: form.cancellation,
             granted: form.granted.unwrap_or(Money::zero(form.currency)),
             coupons: form.coupons,
-            timestamps: form.timestamps,
+            timestamps: form.timestamps.unwrap_or_else(|| only_placed(placed)),
             cancel_reason: form.cancel_reason,
             notes: form.notes,
             created_at: placed,
@@ -303,10 +329,14 @@ mod tests {
         let value = written(&order);
         assert_eq!(value["hold"]["at"], "main");
         assert_eq!(value["hold"].get("lines"), None);
-        for left_out in ["granted", "updated_at", "contact", "coupons", "findings", "notes"] {
+        for left_out in
+            ["granted", "totals", "timestamps", "updated_at", "contact", "coupons", "findings", "notes"]
+        {
             assert_eq!(value.get(left_out), None, "{left_out}");
         }
-        assert_eq!(value["sellers"][0].get("updated_at"), None);
+        for left_out in ["totals", "updated_at"] {
+            assert_eq!(value["sellers"][0].get(left_out), None, "{left_out}");
+        }
         assert_eq!(read(value), order);
     }
 
@@ -337,12 +367,54 @@ mod tests {
         order.updated_at = later;
         order.sellers[0].updated_at = later;
         order.granted = Money::from_minor(1, order.currency);
+        order.timestamps.paid = Some(later);
         let value = written(&order);
+        assert_eq!(value["timestamps"]["paid"], value["updated_at"]);
         assert_eq!(value["granted"], json!({ "amount": "0.01", "currency": order.currency.code() }));
         assert_eq!(value["updated_at"], value["sellers"][0]["updated_at"]);
         assert_eq!(read(value), order);
         order.granted = Money::zero(Currency::JPY);
         assert_eq!(read(written(&order)), order, "nothing of another currency");
+    }
+
+    #[test]
+    fn totals_that_are_no_sums_are_written() {
+        let more = |totals: Totals| totals.plus(&totals).unwrap();
+        let (whole, currency) = (order(), order().currency);
+        let in_yen = Totals::zero(Currency::JPY);
+        for totals in [more(whole.totals), Totals::zero(currency), in_yen] {
+            let by_itself = Order { totals, ..whole.clone() };
+            let mut of_seller = whole.clone();
+            of_seller.sellers[0].totals = totals;
+            let mut of_line = whole.clone();
+            of_line.lines[0].totals = totals;
+            let mut of_nobody = Order { totals, ..whole.clone() };
+            of_nobody.sellers.clear();
+            for order in [by_itself, of_seller, of_line, of_nobody] {
+                assert_eq!(read(written(&order)), order);
+            }
+        }
+        let mut shipped = whole.clone();
+        let shipping = Money::from_minor(490, currency);
+        let dearer = Totals { shipping, total: shipping, ..Totals::zero(currency) };
+        for totals in [&mut shipped.lines[0].totals, &mut shipped.sellers[0].totals, &mut shipped.totals] {
+            *totals = totals.plus(&dearer).unwrap();
+        }
+        let value = written(&shipped);
+        assert_eq!(value["lines"][0]["totals"]["shipping"], "4.90");
+        assert!(value.get("totals").is_none() && value["sellers"][0].get("totals").is_none(), "{value}");
+        assert_eq!(read(value), shipped);
+    }
+
+    #[test]
+    fn totals_that_nothing_tells_are_missed() {
+        let mut value = written(&order());
+        value["sellers"] = json!([]);
+        let error = serde_json::from_value::<Order>(value.clone()).unwrap_err().to_string();
+        assert!(error.contains("an order has its `totals`"), "{error}");
+        value["sellers"] = json!([{ "seller_id": "nobody", "status": "pending" }]);
+        let error = serde_json::from_value::<Order>(value).unwrap_err().to_string();
+        assert!(error.contains("a seller's part has its `totals`"), "{error}");
     }
 
     #[test]
@@ -354,6 +426,9 @@ mod tests {
         hold.remove("at");
         hold.insert("lines".to_owned(), serde_json::to_value(&order.hold.as_ref().unwrap().lines).unwrap());
         value["granted"] = json!({ "amount": "0.00", "currency": order.currency.code() });
+        value["totals"] = serde_json::to_value(order.totals).unwrap();
+        value["sellers"][0]["totals"] = serde_json::to_value(order.sellers[0].totals).unwrap();
+        value["timestamps"] = json!({ "placed": value["created_at"] });
         value["updated_at"] = value["created_at"].clone();
         value["sellers"][0]["updated_at"] = value["created_at"].clone();
         value["notes"] = Value::Null;

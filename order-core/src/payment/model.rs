@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Invalid;
 use crate::id::{OperationId, PaymentId, ProviderId, ProviderReference};
-use crate::money::{Money, MoneyError, is_nothing};
+use crate::money::{Money, MoneyError};
 use crate::payment::form::PaymentForm;
 use crate::payment::{Operation, OperationKind, OperationStatus, PaymentReport};
 use crate::time::Timestamp;
@@ -157,8 +157,8 @@ pub enum PaymentStatus {
 }
 
 /// Money for an order, taken through one provider. See the [module](crate::payment).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "PaymentForm")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "PaymentForm<'static>")]
 #[non_exhaustive]
 pub struct Payment {
     /// Its id.
@@ -168,32 +168,24 @@ pub struct Payment {
     /// How the customer pays.
     pub method: PaymentMethod,
     /// The provider's token for the customer's card or account.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<ProviderToken>,
     /// How much it is meant to bring.
     pub amount: Money,
     /// When it is captured.
     pub capture: CaptureMode,
     /// The provider's object.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ProviderReference>,
     /// What the customer must do, while they must.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<PaymentAction>,
     /// How much is or was set aside.
-    #[serde(skip_serializing_if = "is_nothing")]
     pub authorised: Money,
     /// How much was taken.
-    #[serde(skip_serializing_if = "is_nothing")]
     pub captured: Money,
     /// How much went back.
-    #[serde(skip_serializing_if = "is_nothing")]
     pub refunded: Money,
     /// What was done with it, oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<Operation>,
     /// What the provider's books have said about it so far, its disputes among it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reported: Option<Box<PaymentReport>>,
     /// When it was begun.
     pub created_at: Timestamp,
