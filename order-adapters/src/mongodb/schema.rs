@@ -89,9 +89,11 @@ async fn make(
 ) -> Result<(), Error> {
     const EXISTS: i32 = 48;
     let concern = doc! { "w": "majority", "j": true };
-    let made =
-        database.run_command(doc! { "create": name, "validator": validator, "writeConcern": &concern });
-    match made.await {
+    let mut create = doc! { "create": name, "validator": validator, "writeConcern": &concern };
+    if name == RESERVATIONS {
+        create.insert("clusteredIndex", doc! { "key": { "_id": 1 }, "unique": true });
+    }
+    match database.run_command(create).await {
         Err(error) if code(&error) == Some(EXISTS) => {
             let changed = doc! {
                 "collMod": name, "validator": validator, "validationLevel": "strict",

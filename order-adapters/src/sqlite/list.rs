@@ -3,17 +3,29 @@ use order_core::order::OrderStatus;
 use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::orders::whole_order;
+use super::orders::since;
 use super::values::blob;
 
 /// What stands before the parameter of a limit, here and in every other statement. Without the `+` SQLite would compile the statement
 /// anew whenever it is run: its plan could depend on how many rows are wanted.
 const LIMIT: &str = " LIMIT +";
 
+/// What stands between the orders of a page, and between the parts of one. Nothing that is written as JSON has it in it.
+pub(super) const BETWEEN_ORDERS: char = '\u{1e}';
+pub(super) const BETWEEN_PARTS: char = '\u{1f}';
+
+/// All orders that are found, as one text: each row for itself would be handed over, and waited for, by itself.
+const PAGE: &str = concat!(
+    "SELECT group_concat(found, char(0x1e)) FROM (SELECT o.body || char(0x1f) || coalesce(",
+    since!(),
+    ", '') || char(0x1f) || o.version AS found FROM "
+);
+
 /// A page of orders, and one more if there is one.
 ///
 /// Each branch walks one index in the order of ids and stops when it has enough: that of the customer or the seller, if one is
-/// asked for, else that of each status, else the creation times, else the ids. A `+` keeps the planner from other indexes.
+/// asked for, else that of each status, else the creation times, else the ids. A `+` keeps the planner from other indexes. What is
+/// found by several branches, or in another order, is found by its id first, and read when it is known to be wanted.
 pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqlite> {
     let order = match page.order {
         SortOrder::NewestFirst => " DESC",
@@ -21,14 +33,37 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqli
     };
     let wanted = i64::from(page.limit()) + 1;
     let enough = wanted + i64::from(page.skip);
-    let mut query = QueryBuilder::new(whole_order!("o.id IN ("));
-    for (index, status) in branches(filter).into_iter().enumerate() {
-        query.push(if index == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-        branch(&mut query, filter, status, page);
-        query.push(" ORDER BY ").push(key(filter)).push(order).push(LIMIT).push_bind(enough).push(")");
+    let mut query = QueryBuilder::new(PAGE);
+    match branches(filter).as_slice() {
+        [status] if !is_sorted(filter) => {
+            branch(&mut query, filter, *status, page);
+            query.push(" ORDER BY ").push(key(filter));
+        }
+        branches => {
+            query.push("orders AS o WHERE o.id IN (");
+            for (index, status) in branches.iter().enumerate() {
+                query
+                    .push(if index == 0 { "" } else { " UNION ALL " })
+                    .push("SELECT * FROM (SELECT o.id FROM ");
+                branch(&mut query, filter, *status, page);
+                query
+                    .push(" ORDER BY ")
+                    .push(key(filter))
+                    .push(order)
+                    .push(LIMIT)
+                    .push_bind(enough)
+                    .push(")");
+            }
+            query.push(") ORDER BY o.id");
+        }
     }
-    query.push(") ORDER BY o.id").push(order).push(LIMIT).push_bind(wanted);
-    query.push(" OFFSET ").push_bind(i64::from(page.skip));
+    query
+        .push(order)
+        .push(LIMIT)
+        .push_bind(wanted)
+        .push(" OFFSET ")
+        .push_bind(i64::from(page.skip))
+        .push(")");
     query
 }
 
@@ -44,14 +79,18 @@ fn branches(filter: &OrderFilter) -> Vec<Option<OrderStatus>> {
     statuses.into_iter().map(Some).collect()
 }
 
-/// The column whose index is walked. Creation times are walked in their own order, and what is found is sorted.
+/// The column whose index is walked.
 fn key(filter: &OrderFilter) -> &'static str {
-    let is_placed = filter.placed_from.is_some() || filter.placed_before.is_some();
-    match (walks_sellers(filter), is_placed && !is_walked(filter)) {
+    match (walks_sellers(filter), is_sorted(filter)) {
         (true, _) => "s.order_id",
         (false, true) => "+o.id",
         (false, false) => "o.id",
     }
+}
+
+/// Whether creation times are walked, in their own order, and what is found is sorted.
+fn is_sorted(filter: &OrderFilter) -> bool {
+    (filter.placed_from.is_some() || filter.placed_before.is_some()) && !is_walked(filter)
 }
 
 /// Whether the index of a customer, a seller or a status is walked.
@@ -70,10 +109,10 @@ fn branch(
     page: PageRequest,
 ) {
     if let Some(seller) = filter.seller_id.as_ref().filter(|_| walks_sellers(filter)) {
-        query.push("SELECT s.order_id FROM order_sellers AS s CROSS JOIN orders AS o ON o.id = s.order_id");
+        query.push("order_sellers AS s CROSS JOIN orders AS o ON o.id = s.order_id");
         query.push(" WHERE s.seller_id = ").push_bind(seller.as_str().to_owned());
     } else {
-        query.push("SELECT o.id FROM orders AS o WHERE true");
+        query.push("orders AS o WHERE true");
     }
     if let Some(customer) = &filter.customer_id {
         query.push(" AND o.customer_id = ").push_bind(customer.as_str().to_owned());

@@ -1,3 +1,5 @@
+use std::num::ParseIntError;
+
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
@@ -6,26 +8,28 @@ use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
 use order_core::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
-use super::list::list;
+use super::list::{BETWEEN_ORDERS, BETWEEN_PARTS, list};
 use super::values::{blob, body, column, corrupt, counter, uuid};
 use super::{Query, SqliteStore};
 use crate::history::{self, Told};
 
-/// What [`order`] reads: an order `o` as it was written out last, the chapters since, one behind the other, and its version.
-macro_rules! whole_order {
-    ($suffix:literal) => {
-        concat!(
-            "SELECT o.body, (
-                SELECT group_concat(body, '') FROM (
-                    SELECT e.body FROM events AS e
-                    WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
-                    ORDER BY e.sequence)
-            ), o.version FROM orders AS o WHERE ",
-            $suffix
-        )
+/// The chapters of an order `o` since it was written out last, one behind the other.
+macro_rules! since {
+    () => {
+        "(SELECT group_concat(body, '') FROM (
+            SELECT e.body FROM events AS e
+            WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
+            ORDER BY e.sequence))"
     };
 }
-pub(super) use whole_order;
+pub(super) use since;
+
+/// What [`order`] reads: an order `o` as it was written out last, the chapters since, and its version.
+macro_rules! whole_order {
+    ($suffix:literal) => {
+        concat!("SELECT o.body, ", since!(), ", o.version FROM orders AS o WHERE ", $suffix)
+    };
+}
 
 pub(super) const BY_ID: &str = whole_order!("o.id = ?");
 const BY_NUMBER: &str = whole_order!("o.number = ?");
@@ -43,6 +47,16 @@ fn order(row: &SqliteRow) -> Result<Order, StoreError> {
     let version = counter("orders", row, 2)?;
     history::order_of_texts(column("orders", row, 0)?, since.unwrap_or_default(), version)
         .map_err(|source| corrupt("orders", source))
+}
+
+/// An order of a [page](list).
+fn order_of_page(found: &str) -> Result<Order, StoreError> {
+    let mut parts = found.splitn(3, BETWEEN_PARTS);
+    let (Some(written_out), Some(since), Some(version)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(corrupt("orders", "a part of an order is missing"));
+    };
+    let version = version.parse().map_err(|source: ParseIntError| corrupt("orders", source))?;
+    history::order_of_texts(written_out, since, version).map_err(|source| corrupt("orders", source))
 }
 
 impl SqliteStore {
@@ -76,11 +90,13 @@ impl OrderRepository for SqliteStore {
 
     async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
         let mut query = list(filter, page);
-        let rows = self.all("list orders", query.build()).await?;
+        let row = self.all("list orders", query.build()).await?.pop();
+        let found: Option<&str> = row.as_ref().map(|row| column("orders", row, 0)).transpose()?.flatten();
+        let mut found = found.into_iter().flat_map(|page| page.split(BETWEEN_ORDERS));
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-        let items: Vec<Order> = rows.iter().take(limit).map(order).collect::<Result<_, _>>()?;
-        let has_more = rows.len() > limit;
-        let next = items.last().filter(|_| has_more).map(|order| order_core::store::Cursor::behind(order.id));
+        let items: Vec<Order> = found.by_ref().take(limit).map(order_of_page).collect::<Result<_, _>>()?;
+        let next = items.last().filter(|_| found.next().is_some());
+        let next = next.map(|order| order_core::store::Cursor::behind(order.id));
         Ok(Page::new(items, next))
     }
 

@@ -32,13 +32,19 @@ impl Currency {
     /// # Errors
     /// When there is none.
     pub fn from_code(code: &str) -> Result<Self, UnknownCurrency> {
-        /// By their codes: every amount that is read asks for one.
-        static CODES: LazyLock<Vec<(&'static str, Currency)>> = LazyLock::new(|| {
-            let mut codes: Vec<_> = Currency::all().map(|currency| (currency.code(), currency)).collect();
+        /// By their codes, as numbers: every amount that is read asks for one.
+        static CODES: LazyLock<Vec<(u32, Currency)>> = LazyLock::new(|| {
+            let by_code = |currency: Currency| Some((number(currency.code())?, currency));
+            let mut codes: Vec<_> = Currency::all().filter_map(by_code).collect();
             codes.sort_unstable_by_key(|(code, _)| *code);
             codes
         });
-        let found = CODES.binary_search_by_key(&code, |(code, _)| code);
+        fn number(code: &str) -> Option<u32> {
+            let [first, second, third] = *code.as_bytes() else { return None };
+            Some(u32::from_be_bytes([0, first, second, third]))
+        }
+        let code = number(code).ok_or(UnknownCurrency)?;
+        let found = CODES.binary_search_by_key(&code, |(code, _)| *code);
         found.ok().and_then(|index| CODES.get(index)).map(|(_, currency)| *currency).ok_or(UnknownCurrency)
     }
 
