@@ -336,6 +336,11 @@ async fn the_database_is_made_once_and_leaves_the_host_alone() {
     assert_eq!(made(&shop.hand).await, before);
     assert_eq!(shop.hand.count("loyalty").await, 1);
     assert_eq!(shop.hand.count("schema").await, 1);
+    let list = doc! { "listCollections": 1, "filter": { "name": "reservations" } };
+    let listed = shop.hand.database.run_command(list).await.unwrap();
+    let reservations = listed.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+    let reservations = reservations[0].as_document().unwrap().get_document("options").unwrap();
+    assert!(reservations.contains_key("clusteredIndex"), "they are kept in the order of their ids");
 }
 
 /// An index or a validator that somebody has removed is there again.

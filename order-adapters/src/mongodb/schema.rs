@@ -42,6 +42,9 @@ fn collections() -> [Collection; 10] {
     ]
 }
 
+/// Collections that are kept in the order of their ids, which need no index then. Those of before that have one do as well.
+const IN_ORDER_OF_IDS: [&str; 1] = [RESERVATIONS];
+
 /// Makes what is missing, or only looks whether the database is up to date. Doing it twice, or many at once, is doing it once.
 pub(super) async fn migrate(database: &Database, may_change: bool) -> Result<(), OpenError> {
     let versions = database.collection::<Document>(SCHEMA);
@@ -90,7 +93,7 @@ async fn make(
     const EXISTS: i32 = 48;
     let concern = doc! { "w": "majority", "j": true };
     let mut create = doc! { "create": name, "validator": validator, "writeConcern": &concern };
-    if name == RESERVATIONS {
+    if IN_ORDER_OF_IDS.contains(&name) {
         create.insert("clusteredIndex", doc! { "key": { "_id": 1 }, "unique": true });
     }
     match database.run_command(create).await {
