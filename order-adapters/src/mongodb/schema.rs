@@ -56,7 +56,7 @@ pub(super) async fn migrate(database: &Database, may_change: bool) -> Result<(),
     if !may_change {
         return if version == VERSION { Ok(()) } else { Err(OpenError::Older { version }) };
     }
-    if version > 0 {
+    if (1..VERSION).contains(&version) {
         from_earlier(database).await.map_err(OpenError::failed)?;
     }
     for (name, validator, indexes) in collections() {
