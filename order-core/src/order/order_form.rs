@@ -66,7 +66,7 @@ impl Serialize for Order {
         form.serialize_field("lines", lines)?;
         optional(&mut form, "totals", (!is_sum).then_some(totals))?;
         form.serialize_field("shipping_address", shipping_address)?;
-        form.serialize_field("sellers", &Groups { groups: sellers, lines, placed: *created_at })?;
+        form.serialize_field("sellers", &Parts { groups: sellers, lines, placed: *created_at })?;
         list(&mut form, "payments", payments)?;
         list(&mut form, "findings", findings)?;
         optional(&mut form, "hold", hold.as_ref())?;
@@ -123,13 +123,13 @@ fn sum_of_lines(lines: &[OrderLine], seller: &SellerId) -> Option<Totals> {
 }
 
 /// The sellers' parts of an order with these lines, of that time.
-struct Groups<'a> {
+struct Parts<'a> {
     groups: &'a [SellerGroup],
     lines: &'a [OrderLine],
     placed: Timestamp,
 }
 
-impl Serialize for Groups<'_> {
+impl Serialize for Parts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.groups.iter().map(|group| GroupForm::of(group, self.lines, self.placed)))
     }
