@@ -166,6 +166,7 @@ async fn no_hand_can_write_what_is_no_reservation_event_or_request() {
         ("events", doc! { "$unset": { "body": 1 } }),
         ("write_sets", doc! { "$unset": { "at": 1 } }),
         ("write_sets", set("sets", Vec::<String>::new())),
+        ("write_sets", set("sets", vec!["one", "one"])),
     ] {
         hand.refuses(collection, change, INVALID).await;
     }

@@ -411,5 +411,7 @@ fn request() -> Document {
 fn write_sets() -> Document {
     let mut sets = texts();
     sets.insert("minItems", 1);
+    // The unique index compares documents; it does not see what stands twice in one.
+    sets.insert("uniqueItems", true);
     doc! { "$jsonSchema": fields(doc! { "_id": text(), "sets": sets, "at": date(), "stored_at": date() }) }
 }
