@@ -9,25 +9,96 @@ use super::values::searchable;
 
 /// A page of orders, and one more if there is one.
 ///
-/// Each branch is in the order of ids and stops when it has enough: one of the customer or the seller, if one is asked for,
-/// else one of each status, else one of all. There is an index for each of them that has that order.
+/// Each branch walks an index and stops when it has enough: that of the customer or the seller, if one is asked for, else that of each
+/// status, else that of ids. It asks for rows between two ends of that index, in its order, which no other one has. An equation would
+/// leave the planner a choice: for what most orders have in common it would rather walk through all of them, and go on doing so for
+/// what few have.
 pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Postgres> {
     let order = match page.order {
         SortOrder::NewestFirst => " DESC",
         SortOrder::OldestFirst => " ASC",
     };
-    let wanted = i64::from(page.limit()) + 1;
-    let enough = wanted + i64::from(page.skip);
+    let wanted = page.limit() + 1;
+    let enough = wanted + page.skip;
+    let put: fn(&mut QueryBuilder<Postgres>, u32) = if is_told(filter, page) { told } else { bound };
     let mut query = QueryBuilder::new("");
     query.push(schema.sql(whole_order!("(")).0);
     for (index, status) in branches(filter).into_iter().enumerate() {
         query.push(if index == 0 { "(" } else { " UNION ALL (" });
-        branch(&mut query, schema, filter, status, page);
-        query.push(" ORDER BY ").push(key(filter)).push(order).push(" LIMIT ").push_bind(enough).push(")");
+        let walk = Walk::of(filter, status);
+        branch(&mut query, schema, filter, &walk, page);
+        query.push(" ORDER BY ");
+        if let Some((column, _)) = walk.within {
+            query.push(column).push(order).push(", ");
+        }
+        query.push(walk.id).push(order).push(" LIMIT ");
+        put(&mut query, enough);
+        query.push(")");
     }
-    query.push(") AS o ORDER BY o.id").push(order).push(" LIMIT ").push_bind(wanted);
-    query.push(" OFFSET ").push_bind(i64::from(page.skip));
+    query.push(") AS o ORDER BY o.id").push(order).push(" LIMIT ");
+    put(&mut query, wanted);
+    query.push(" OFFSET ");
+    put(&mut query, page.skip);
     query
+}
+
+/// Whether the planner is told how many orders are wanted. Of a parameter it believes that it may be a tenth of all there are, and plans
+/// each page of a large shop anew, which takes longer than to find its orders; what it is told is good for one plan for all. But a
+/// span of time is planned by how long it is, and numbers of orders to leave out would be as many statements.
+fn is_told(filter: &OrderFilter, page: PageRequest) -> bool {
+    page.skip == 0 && filter.placed_from.is_none() && filter.placed_before.is_none()
+}
+
+fn told(query: &mut QueryBuilder<Postgres>, number: u32) {
+    query.push(number);
+}
+
+fn bound(query: &mut QueryBuilder<Postgres>, number: u32) {
+    query.push_bind(i64::from(number));
+}
+
+/// Which index is walked.
+struct Walk<'a> {
+    /// Its first column, and what is wanted of it.
+    within: Option<(&'static str, &'a str)>,
+    /// The order's id: its last one.
+    id: &'static str,
+}
+
+impl<'a> Walk<'a> {
+    fn of(filter: &'a OrderFilter, status: Option<OrderStatus>) -> Self {
+        let (within, id) = match (&filter.customer_id, &filter.seller_id, status) {
+            (Some(customer), _, _) => (Some(("o.customer_id", customer.as_str())), "o.id"),
+            (None, Some(seller), _) => (Some(("s.seller_id", seller.as_str())), "s.order_id"),
+            (None, None, Some(status)) => (Some(("o.status", status.name())), "o.id"),
+            (None, None, None) => (None, "o.id"),
+        };
+        Self { within, id }
+    }
+
+    /// The two ends, the first one behind the cursor.
+    fn ends(&self, query: &mut QueryBuilder<Postgres>, page: PageRequest) {
+        let (behind, from, until) = match page.order {
+            SortOrder::NewestFirst => (" < ", " <= ", " >= "),
+            SortOrder::OldestFirst => (" > ", " >= ", " <= "),
+        };
+        match (self.within, page.after.map(Cursor::order_id)) {
+            (Some((column, name)), after) => {
+                let name = || name.to_owned();
+                query.push(" AND ").push(column).push(until).push_bind(name()).push(" AND ");
+                if let Some(id) = after {
+                    query.push("(").push(column).push(", ").push(self.id).push(")").push(behind);
+                    query.push("(").push_bind(name()).push(", ").push_bind(id.uuid()).push(")");
+                } else {
+                    query.push(column).push(from).push_bind(name());
+                }
+            }
+            (None, Some(id)) => {
+                query.push(" AND ").push(self.id).push(behind).push_bind(id.uuid());
+            }
+            (None, None) => {}
+        }
+    }
 }
 
 /// One branch for each status that an index is walked for.
@@ -42,40 +113,29 @@ fn branches(filter: &OrderFilter) -> Vec<Option<OrderStatus>> {
     statuses.into_iter().map(Some).collect()
 }
 
-/// The column whose index is walked.
-fn key(filter: &OrderFilter) -> &'static str {
-    if walks_sellers(filter) { "s.order_id" } else { "o.id" }
-}
-
-fn walks_sellers(filter: &OrderFilter) -> bool {
-    filter.seller_id.is_some() && filter.customer_id.is_none()
-}
-
 fn branch(
     query: &mut QueryBuilder<Postgres>,
     schema: &Schema,
     filter: &OrderFilter,
-    status: Option<OrderStatus>,
+    walk: &Walk<'_>,
     page: PageRequest,
 ) {
-    query.push("SELECT o.id, o.body, o.body_version, o.version FROM ");
-    if let Some(seller) = filter.seller_id.as_ref().filter(|_| walks_sellers(filter)) {
-        let tables = "{schema}.order_sellers AS s JOIN {schema}.orders AS o ON o.id = s.order_id";
-        query.push(schema.sql(tables).0).push(" WHERE s.seller_id = ").push_bind(seller.as_str().to_owned());
+    let tables = if walk.id == "s.order_id" {
+        "{schema}.order_sellers AS s JOIN {schema}.orders AS o ON o.id = s.order_id"
     } else {
-        query.push(schema.sql("{schema}.orders AS o WHERE true").0);
+        "{schema}.orders AS o"
+    };
+    query.push("SELECT o.id, o.body, o.body_version, o.version FROM ");
+    query.push(schema.sql(tables).0).push(" WHERE true");
+    walk.ends(query, page);
+    if let (Some(_), Some(seller)) = (&filter.customer_id, &filter.seller_id) {
+        query.push(" AND ").push_bind(seller.as_str().to_owned()).push(" = ANY (o.sellers)");
     }
-    if let Some(customer) = &filter.customer_id {
-        query.push(" AND o.customer_id = ").push_bind(customer.as_str().to_owned());
-        if let Some(seller) = &filter.seller_id {
-            query.push(" AND ").push_bind(seller.as_str().to_owned()).push(" = ANY (o.sellers)");
-        }
-    }
-    if let Some(status) = status {
-        query.push(" AND o.status = ").push_bind(status.name());
-    } else if !filter.statuses.is_empty() {
+    if filter.customer_id.is_some() || filter.seller_id.is_some() {
         let names: Vec<&str> = filter.statuses.iter().map(|status| status.name()).collect();
-        query.push(" AND o.status = ANY (").push_bind(names).push(")");
+        if !names.is_empty() {
+            query.push(" AND o.status = ANY (").push_bind(names).push(")");
+        }
     }
     if let Some(from) = filter.placed_from {
         query.push(" AND o.created_at >= ").push_bind(from.timestamp_millis());
@@ -85,12 +145,5 @@ fn branch(
     }
     if let Some(text) = &filter.text {
         query.push(" AND strpos(o.search, ").push_bind(searchable(&text.to_lowercase())).push(") > 0");
-    }
-    if let Some(id) = page.after.map(Cursor::order_id) {
-        let side = match page.order {
-            SortOrder::NewestFirst => " < ",
-            SortOrder::OldestFirst => " > ",
-        };
-        query.push(" AND ").push(key(filter)).push(side).push_bind(id.uuid());
     }
 }
