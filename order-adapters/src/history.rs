@@ -159,11 +159,13 @@ pub(crate) fn order(
     }
 }
 
-/// The same from texts: what was written out, or `null`, and the chapters since, one behind the other.
+/// The same from one text, of values behind one another: the version, what was written out, or `null`, and the chapters since.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(crate) fn order_of_texts(written_out: &str, since: &str, version: u64) -> Result<Order, BoxError> {
-    let since = serde_json::Deserializer::from_str(since).into_iter::<Told>();
-    order(serde_json::from_str(written_out)?, since.map(|told| Ok(told?)), version)
+pub(crate) fn order_of_text(text: &str) -> Result<Order, BoxError> {
+    let mut text = serde_json::Deserializer::from_str(text);
+    let version = u64::deserialize(&mut text)?;
+    let written_out = Option::deserialize(&mut text)?;
+    order(written_out, text.into_iter::<Told>().map(|told| Ok(told?)), version)
 }
 
 #[cfg(test)]
@@ -210,18 +212,23 @@ mod tests {
         let (set, placed) = Sampler::new(4).order("ann", "tea");
         let since: String =
             chapters(&set.events).map(|chapter| serde_json::to_string(&chapter).unwrap()).collect();
-        assert_eq!(order_of_texts("null", &since, placed.version).unwrap(), placed);
+        let read = |written_out: &str, since: &str, version: u64| {
+            order_of_text(&format!("{version} {written_out}{since}"))
+        };
+        assert_eq!(read("null", &since, placed.version).unwrap(), placed);
         let written_out = serde_json::to_string(&placed).unwrap();
-        assert_eq!(order_of_texts(&written_out, "", placed.version).unwrap(), placed);
+        assert_eq!(read(&written_out, "", placed.version).unwrap(), placed);
         let id = placed.id.to_string();
         for (written_out, since, version) in [("null", &*since, 9), (&*written_out, &*since, placed.version)]
         {
-            let error = order_of_texts(written_out, since, version).unwrap_err().to_string();
+            let error = read(written_out, since, version).unwrap_err().to_string();
             assert!(error.contains(&id), "{error}");
         }
         for (written_out, since) in [("null", ""), ("", ""), ("null", "{}"), ("null", "x")] {
-            assert!(order_of_texts(written_out, since, placed.version).is_err(), "{written_out} {since}");
+            assert!(read(written_out, since, placed.version).is_err(), "{written_out} {since}");
         }
+        assert!(order_of_text("").is_err());
+        assert!(order_of_text(&written_out).is_err());
     }
 
     #[test]

@@ -38,6 +38,8 @@
 mod group_commit;
 #[cfg(any(feature = "mongodb", feature = "postgres", feature = "sqlite"))]
 mod history;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod listed;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 #[cfg(feature = "paypal")]

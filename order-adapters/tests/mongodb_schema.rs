@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use order_adapters::mongodb::driver::bson::{Bson, DateTime, Document, doc, serialize_to_document};
 use order_adapters::mongodb::driver::options::IndexOptions;
@@ -289,7 +290,7 @@ async fn orders_of_the_previous_version_go_on() {
     let waiting: Vec<EventRecord> = waiting.into_iter().map(|message| message.record).collect();
     assert_eq!(waiting, told[1..]);
     let page = store.list_orders(&OrderFilter::default(), PageRequest::first(9)).await.unwrap();
-    assert_eq!(page.items, [still, order]);
+    assert_eq!(page.items, [still, order].map(Arc::new));
 }
 
 /// An order is written once: in its own document, that tells of what happened to it first.

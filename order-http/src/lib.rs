@@ -70,6 +70,7 @@ mod payments;
 mod problem;
 mod reconciliation;
 mod stock;
+mod time;
 mod webhooks;
 
 pub use api::{Api, ApiBuilder, router};

@@ -1,6 +1,7 @@
 //! The pages of development: plain HTML from the binary, with nothing that is loaded from elsewhere.
 
 use std::fmt::{self, Display, Write as _};
+use std::sync::Arc;
 
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -93,8 +94,8 @@ pub(crate) fn payment(order: &Order, payment: &Payment, is_served: bool) -> Resp
 }
 
 /// The payments of some orders that wait for their customers.
-pub(crate) fn waiting(orders: &[Order]) -> Response {
-    let of_order = |order: &Order| -> Vec<String> {
+pub(crate) fn waiting(orders: &[Arc<Order>]) -> Response {
+    let of_order = |order: &Arc<Order>| -> Vec<String> {
         let waiting = order.payments.iter().filter(|payment| waits(payment));
         let row = |payment: &Payment| {
             format!(

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use ::mongodb::bson::doc;
 use async_trait::async_trait;
 use order_core::StoreError;
@@ -35,11 +37,16 @@ impl OrderRepository for MongoStore {
         found.into_iter().next().map(order).transpose()
     }
 
-    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        page: PageRequest,
+    ) -> Result<Page<Arc<Order>>, StoreError> {
         let found = self.stale("list orders", list(filter, page)).await?;
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
         let has_more = found.len() > limit;
-        let items: Vec<Order> = found.into_iter().take(limit).map(order).collect::<Result<_, _>>()?;
+        let found = found.into_iter().take(limit).map(|found| order(found).map(Arc::new));
+        let items: Vec<Arc<Order>> = found.collect::<Result<_, _>>()?;
         let next = items.last().filter(|_| has_more).map(|order| Cursor::behind(order.id));
         Ok(Page::new(items, next))
     }

@@ -46,6 +46,7 @@ mod single;
 mod statement;
 mod values;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::sqlx::postgres::{PgPool, PgRow};
@@ -66,6 +67,7 @@ use statement::Query;
 use values::{counter, failed, unavailable};
 
 use crate::group_commit::Writer;
+use crate::listed::Listed;
 
 /// A store in a PostgreSQL database. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
@@ -74,6 +76,7 @@ pub struct PostgresStore {
     readers: PgPool,
     /// For reads that may be behind.
     stale: PgPool,
+    listed: Arc<Listed>,
     schema: Schema,
     apply_sql: SqlStr,
     look_sql: SqlStr,

@@ -12,6 +12,7 @@ use super::schema::{Schema, migrate};
 use super::single::apply_one_sql;
 use super::statement::apply_sql;
 use crate::group_commit::Writer;
+use crate::listed::Listed;
 
 /// The schema, unless another one is named.
 const SCHEMA: &str = "order_engine";
@@ -225,6 +226,7 @@ impl PostgresBuilder {
             schema,
             readers,
             stale,
+            listed: Listed::new(),
             prepares: self.prepares,
             patience: self.patience,
         })

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::id::{OrderId, OrderNumber, PaymentId, ProviderId, ProviderReference};
@@ -12,14 +14,14 @@ use super::statement::Query;
 use super::values::{body, column, corrupt, counter, uuid};
 use crate::history::{self, Told};
 
-/// What [`order`] reads: an order `o` as it was written out last, the chapters since, one behind the other, and its version.
+/// What [`text`] reads of an order `o`.
 macro_rules! whole_order {
     ($suffix:literal) => {
         concat!(
-            "SELECT o.body, (
+            "SELECT concat(o.version, ' ', o.body, (
                 SELECT string_agg(e.body, '' ORDER BY e.sequence) FROM {schema}.events AS e
                 WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
-            ), o.version FROM ",
+            )) FROM ",
             $suffix
         )
     };
@@ -36,12 +38,13 @@ const BY_REFERENCE: &str = whole_order!(
         ORDER BY order_id DESC LIMIT 1)"
 );
 
-/// An order, from the first columns of a row.
+/// An order's [text](history::order_of_text).
+fn text(row: &PgRow) -> Result<&str, StoreError> {
+    column("orders", row, 0)
+}
+
 fn order(row: &PgRow) -> Result<Order, StoreError> {
-    let since: Option<&str> = column("events", row, 1)?;
-    let version = counter("orders", row, 2)?;
-    history::order_of_texts(column("orders", row, 0)?, since.unwrap_or_default(), version)
-        .map_err(|source| corrupt("orders", source))
+    history::order_of_text(text(row)?).map_err(|source| corrupt("orders", source))
 }
 
 impl PostgresStore {
@@ -73,11 +76,16 @@ impl OrderRepository for PostgresStore {
         self.one_order(query).await
     }
 
-    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        page: PageRequest,
+    ) -> Result<Page<Arc<Order>>, StoreError> {
         let mut query = list(&self.schema, filter, page);
         let rows = self.rows(&self.stale, "list orders", query.build()).await?;
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-        let items: Vec<Order> = rows.iter().take(limit).map(order).collect::<Result<_, _>>()?;
+        let order = |row| self.listed.order(text(row)?).map_err(|source| corrupt("orders", source));
+        let items: Vec<Arc<Order>> = rows.iter().take(limit).map(order).collect::<Result<_, _>>()?;
         let has_more = rows.len() > limit;
         let next = items.last().filter(|_| has_more).map(|order| order_core::store::Cursor::behind(order.id));
         Ok(Page::new(items, next))

@@ -3,23 +3,19 @@ use order_core::order::OrderStatus;
 use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::orders::since;
+use super::orders::text;
 use super::values::blob;
 
 /// What stands before the parameter of a limit, here and in every other statement. Without the `+` SQLite would compile the statement
 /// anew whenever it is run: its plan could depend on how many rows are wanted.
 const LIMIT: &str = " LIMIT +";
 
-/// What stands between the orders of a page, and between the parts of one. Nothing that is written as JSON has it in it.
+/// What stands between the orders of a page. Nothing that is written as JSON has it in it.
 pub(super) const BETWEEN_ORDERS: char = '\u{1e}';
-pub(super) const BETWEEN_PARTS: char = '\u{1f}';
 
 /// All orders that are found, as one text: each row for itself would be handed over, and waited for, by itself.
-const PAGE: &str = concat!(
-    "SELECT group_concat(found, char(0x1e)) FROM (SELECT o.body || char(0x1f) || coalesce(",
-    since!(),
-    ", '') || char(0x1f) || o.version AS found FROM "
-);
+const PAGE: &str =
+    concat!("SELECT group_concat(found, char(0x1e)) FROM (SELECT ", text!(), " AS found FROM ");
 
 /// A page of orders, and one more if there is one.
 ///

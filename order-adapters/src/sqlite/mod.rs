@@ -49,6 +49,8 @@ mod statement;
 mod values;
 mod writer;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::store::{Retention, StoreHealth};
@@ -63,12 +65,15 @@ use statement::Statement;
 use values::failed;
 use writer::{Idle, Writer};
 
+use crate::listed::Listed;
+
 /// A store in an SQLite file. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     /// A store in memory has none: it is one connection.
     readers: Option<SqlitePool>,
     writer: Writer,
+    listed: Arc<Listed>,
 }
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;

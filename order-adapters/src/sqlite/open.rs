@@ -13,6 +13,7 @@ use super::schema::migrate;
 use super::statement::PROGRAM;
 use super::values::is_busy;
 use super::writer::Writer;
+use crate::listed::Listed;
 
 /// How long a write waits for other processes before it is given up as unavailable.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,8 +25,11 @@ const READERS: u32 = 4;
 /// there are few flushes besides those of commits.
 const CHECKPOINT: &str = "4000";
 
-/// How much of the file a connection keeps in memory, in KiB below zero: 16 MB.
-const CACHE: &str = "-16384";
+/// How much of the file the writer's connection keeps in memory, in KiB below zero: 8 MB.
+const CACHE: &str = "-8192";
+
+/// The same for each reader, 4 MB. What it does not keep, the operating system does.
+const READERS_CACHE: &str = "-4096";
 
 /// How many statements a connection keeps compiled: all of them, in all their combinations that matter.
 const STATEMENTS: usize = 256;
@@ -194,9 +198,9 @@ impl SqliteBuilder {
                 .max_connections(self.readers)
                 .test_before_acquire(false)
                 .acquire_timeout(self.busy_timeout)
-                .connect_lazy_with(options.pragma("query_only", "ON"))
+                .connect_lazy_with(options.pragma("query_only", "ON").pragma("cache_size", READERS_CACHE))
         });
-        Ok(SqliteStore { readers, writer: Writer::start(writer, checkpoints) })
+        Ok(SqliteStore { readers, writer: Writer::start(writer, checkpoints), listed: Listed::new() })
     }
 
     fn options(&self) -> Result<SqliteConnectOptions, OpenError> {

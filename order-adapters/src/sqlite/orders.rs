@@ -1,4 +1,4 @@
-use std::num::ParseIntError;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use order_core::StoreError;
@@ -8,26 +8,27 @@ use order_core::store::{OrderFilter, OrderRepository, Page, PageRequest};
 use order_core::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
-use super::list::{BETWEEN_ORDERS, BETWEEN_PARTS, list};
+use super::list::{BETWEEN_ORDERS, list};
 use super::values::{blob, body, column, corrupt, counter, uuid};
 use super::{Query, SqliteStore};
 use crate::history::{self, Told};
 
-/// The chapters of an order `o` since it was written out last, one behind the other.
-macro_rules! since {
+/// The [text](history::order_of_text) of an order `o`.
+macro_rules! text {
     () => {
-        "(SELECT group_concat(body, '') FROM (
-            SELECT e.body FROM events AS e
-            WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
-            ORDER BY e.sequence))"
+        "o.version || ' ' || o.body || coalesce((
+            SELECT group_concat(body, '') FROM (
+                SELECT e.body FROM events AS e
+                WHERE e.order_id = o.id AND e.sequence > coalesce(o.body_version, o.version)
+                ORDER BY e.sequence)), '')"
     };
 }
-pub(super) use since;
+pub(super) use text;
 
-/// What [`order`] reads: an order `o` as it was written out last, the chapters since, and its version.
+/// What [`order`] reads.
 macro_rules! whole_order {
     ($suffix:literal) => {
-        concat!("SELECT o.body, ", since!(), ", o.version FROM orders AS o WHERE ", $suffix)
+        concat!("SELECT ", text!(), " FROM orders AS o WHERE ", $suffix)
     };
 }
 
@@ -43,20 +44,7 @@ pub(super) const BY_REFERENCE: &str = whole_order!(
 
 /// An order, from a row.
 fn order(row: &SqliteRow) -> Result<Order, StoreError> {
-    let since: Option<&str> = column("events", row, 1)?;
-    let version = counter("orders", row, 2)?;
-    history::order_of_texts(column("orders", row, 0)?, since.unwrap_or_default(), version)
-        .map_err(|source| corrupt("orders", source))
-}
-
-/// An order of a [page](list).
-fn order_of_page(found: &str) -> Result<Order, StoreError> {
-    let mut parts = found.splitn(3, BETWEEN_PARTS);
-    let (Some(written_out), Some(since), Some(version)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(corrupt("orders", "a part of an order is missing"));
-    };
-    let version = version.parse().map_err(|source: ParseIntError| corrupt("orders", source))?;
-    history::order_of_texts(written_out, since, version).map_err(|source| corrupt("orders", source))
+    history::order_of_text(column("orders", row, 0)?).map_err(|source| corrupt("orders", source))
 }
 
 impl SqliteStore {
@@ -88,13 +76,18 @@ impl OrderRepository for SqliteStore {
         self.one_order(query).await
     }
 
-    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        page: PageRequest,
+    ) -> Result<Page<Arc<Order>>, StoreError> {
         let mut query = list(filter, page);
         let row = self.all("list orders", query.build()).await?.pop();
         let found: Option<&str> = row.as_ref().map(|row| column("orders", row, 0)).transpose()?.flatten();
         let mut found = found.into_iter().flat_map(|page| page.split(BETWEEN_ORDERS));
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-        let items: Vec<Order> = found.by_ref().take(limit).map(order_of_page).collect::<Result<_, _>>()?;
+        let order = |text| self.listed.order(text).map_err(|source| corrupt("orders", source));
+        let items: Vec<Arc<Order>> = found.by_ref().take(limit).map(order).collect::<Result<_, _>>()?;
         let next = items.last().filter(|_| found.next().is_some());
         let next = next.map(|order| order_core::store::Cursor::behind(order.id));
         Ok(Page::new(items, next))

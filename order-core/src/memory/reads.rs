@@ -76,11 +76,15 @@ impl OrderRepository for MemoryStore {
         Ok(order.map(Arc::unwrap_or_clone))
     }
 
-    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError> {
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        page: PageRequest,
+    ) -> Result<Page<Arc<Order>>, StoreError> {
         let found = self.read(|state| list(state, filter, page));
         let limit = limit_of(page.limit());
         let more = found.len() > limit;
-        let items: Vec<Order> = found.into_iter().take(limit).map(Arc::unwrap_or_clone).collect();
+        let items: Vec<Arc<Order>> = found.into_iter().take(limit).collect();
         let next = items.last().filter(|_| more).map(|order| Cursor::behind(order.id));
         Ok(Page::new(items, next))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Currency, UnknownCurrency};
@@ -242,7 +243,7 @@ impl fmt::Display for Money {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
     #[serde(with = "rust_decimal::serde::str")]
@@ -250,9 +251,55 @@ struct Wire {
     currency: Currency,
 }
 
+/// The longest amount: all digits of an `i64`, a sign, a point, and a zero before it for each decimal that there can be.
+const LONGEST: usize = 32;
+
+impl Money {
+    /// The amount as its decimal is written, from its digits: a page of orders tells of hundreds.
+    fn written(self, buffer: &mut [u8; LONGEST]) -> &str {
+        let decimals = self.currency.decimals();
+        let mut rest = self.minor.unsigned_abs();
+        let mut length = 0;
+        let mut places = buffer.iter_mut().rev();
+        let mut put = |byte| {
+            if let Some(place) = places.next() {
+                *place = byte;
+                length = usize::saturating_add(length, 1);
+            }
+        };
+        for place in 0.. {
+            if place > decimals && rest == 0 {
+                break;
+            }
+            if place == decimals && place > 0 {
+                put(b'.');
+            }
+            put(b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default()));
+            rest /= 10;
+        }
+        if self.minor < 0 {
+            put(b'-');
+        }
+        let (_, text) = buffer.split_at(LONGEST.saturating_sub(length));
+        str::from_utf8(text).unwrap_or_default()
+    }
+}
+
+/// An amount, its currency left out.
+pub(crate) struct Amount(pub(crate) Money);
+
+impl Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.written(&mut [0; LONGEST]))
+    }
+}
+
 impl Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Wire { amount: self.amount(), currency: self.currency }.serialize(serializer)
+        let mut money = serializer.serialize_struct("Money", 2)?;
+        money.serialize_field("amount", &Amount(*self))?;
+        money.serialize_field("currency", &self.currency)?;
+        money.end()
     }
 }
 
@@ -316,6 +363,17 @@ mod tests {
         }
         assert!(Currency::from_code("eur").is_err());
         assert!(Currency::from_code("XXX").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn an_amount_is_written_as_its_decimal(minor in prop_oneof![any::<i64>(), -1_000_i64..1_000]) {
+            for currency in Currency::all() {
+                let money = Money::from_minor(minor, currency);
+                let mut buffer = [0; LONGEST];
+                prop_assert_eq!(money.written(&mut buffer), money.amount().to_string());
+            }
+        }
     }
 
     proptest! {

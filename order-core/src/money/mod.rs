@@ -21,6 +21,7 @@ mod amount;
 mod currency;
 mod rounding;
 
+pub(crate) use amount::Amount;
 pub use amount::{Money, MoneyError};
 pub use currency::{Currency, UnknownCurrency};
 pub use rounding::{BasisPoints, Rounding};

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::error::{Error, Invalid, Result};
 use crate::fulfilment::Tracking;
 use crate::id::{OrderId, OrderNumber, SellerId};
@@ -75,7 +77,12 @@ impl Orders<'_> {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when a customer or seller asks for somebody else's.
-    pub async fn list(&self, filter: &OrderFilter, page: PageRequest, actor: &Actor) -> Result<Page<Order>> {
+    pub async fn list(
+        &self,
+        filter: &OrderFilter,
+        page: PageRequest,
+        actor: &Actor,
+    ) -> Result<Page<Arc<Order>>> {
         let mut filter = filter.clone();
         match actor {
             Actor::Customer(id) => {

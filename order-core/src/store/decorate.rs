@@ -52,7 +52,7 @@ macro_rules! decorate_store {
             find_order_by_reference(provider: &$crate::id::ProviderId, reference: &$crate::id::ProviderReference)
                 -> Option<$crate::order::Order>;
             list_orders(filter: &$crate::store::OrderFilter, page: $crate::store::PageRequest)
-                -> $crate::store::Page<$crate::order::Order>;
+                -> $crate::store::Page<std::sync::Arc<$crate::order::Order>>;
             due_orders(now: $crate::time::Timestamp, limit: u32) -> Vec<$crate::id::OrderId>;
             history(id: $crate::id::OrderId) -> Vec<$crate::order::EventRecord>;
         } }

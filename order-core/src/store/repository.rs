@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -72,7 +73,11 @@ pub trait OrderRepository: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn list_orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StoreError>;
+    async fn list_orders(
+        &self,
+        filter: &OrderFilter,
+        page: PageRequest,
+    ) -> Result<Page<Arc<Order>>, StoreError>;
 
     /// Orders with something to do at or before `now` ([`Order::due_at`]), the longest due first.
     ///

@@ -88,7 +88,8 @@ impl Shop {
     /// Every order there is.
     pub(crate) async fn orders(&self) -> Vec<Order> {
         let all = OrderFilter::default();
-        self.engine.orders().list(&all, PageRequest::first(100), &Actor::Engine).await.unwrap().items
+        let page = self.engine.orders().list(&all, PageRequest::first(100), &Actor::Engine).await.unwrap();
+        page.items.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
     /// What happened to an order, by name.

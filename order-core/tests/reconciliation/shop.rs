@@ -107,7 +107,8 @@ impl Shop {
     /// Every order, oldest first.
     pub(crate) async fn orders(&self) -> Vec<Order> {
         let page = PageRequest::first(100).sorted(SortOrder::OldestFirst);
-        self.engine.orders().list(&OrderFilter::default(), page, &Actor::Engine).await.unwrap().items
+        let page = self.engine.orders().list(&OrderFilter::default(), page, &Actor::Engine).await.unwrap();
+        page.items.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
     pub(crate) fn account(&self, payment: PaymentId) -> Option<SimulatedAccount> {

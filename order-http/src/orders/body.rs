@@ -22,6 +22,7 @@ use crate::call::answer_sized;
 use crate::money::{MoneyBody, TotalsBody};
 use crate::names::{FulfilmentStatusName, LineStatusName, OrderPaymentStatusName, OrderStatusName};
 use crate::payments::PaymentSummaryBody;
+use crate::time::written;
 
 /// An order. A seller sees their own part of it only: their items, their totals, no payment.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,7 +50,7 @@ pub(crate) struct OrderBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<PaymentSummaryBody<'a>>,
     /// Until when stock is held for it, while it is not paid.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     reservation_expires_at: Option<DateTime<Utc>>,
     timestamps: TimestampsBody,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -62,7 +63,9 @@ pub(crate) struct OrderBody<'a> {
     notes: Option<&'a str>,
     /// How many events there were: the `ETag`.
     version: u64,
+    #[serde(serialize_with = "written")]
     created_at: DateTime<Utc>,
+    #[serde(serialize_with = "written")]
     updated_at: DateTime<Utc>,
 }
 
@@ -105,7 +108,7 @@ pub(super) struct SellerBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     carrier: Option<&'a str>,
     /// The last parcel's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     estimated_delivery: Option<DateTime<Utc>>,
     /// The seller's notes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,8 +127,9 @@ pub(super) struct ShipmentBody<'a> {
     carrier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tracking_number: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     estimated_delivery: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "written")]
     shipped_at: DateTime<Utc>,
 }
 
@@ -143,20 +147,21 @@ pub(super) struct UnitsBody {
 #[schema(as = Timestamps)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TimestampsBody {
+    #[serde(serialize_with = "written")]
     placed: DateTime<Utc>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     confirmed: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     paid: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     processing: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     shipped: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     delivered: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     cancelled: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
     refunded: Option<DateTime<Utc>>,
 }
 

@@ -100,7 +100,7 @@ impl Books {
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
             let found = self.store.list_orders(&OrderFilter::default(), page).await.unwrap();
-            orders.extend(found.items);
+            orders.extend(found.items.into_iter().map(Arc::unwrap_or_clone));
             match found.next {
                 Some(next) => page = page.after(Some(next)),
                 None => return orders,

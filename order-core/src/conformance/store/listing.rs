@@ -1,5 +1,7 @@
 //! Lists of orders.
 
+use std::sync::Arc;
+
 use crate::conformance::Subject;
 use crate::conformance::sample::{Sampler, customer};
 use crate::id::{OrderId, SellerId};
@@ -112,7 +114,7 @@ async fn walk(subject: &Subject, filter: &OrderFilter, first: PageRequest) -> Ve
     loop {
         let page = subject.store.list_orders(filter, request).await.unwrap();
         assert!(page.items.len() <= usize::try_from(first.limit()).unwrap(), "a page is too long");
-        found.extend(page.items);
+        found.extend(page.items.into_iter().map(Arc::unwrap_or_clone));
         let Some(next) = page.next else { return found };
         assert_eq!(
             found.last().map(|order| order.id),

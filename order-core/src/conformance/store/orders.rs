@@ -91,7 +91,7 @@ pub async fn long_history_tells_of_its_order(subject: Subject) {
     }
     assert!(order.version > 80, "{}", order.version);
     let page = subject.store.list_orders(&OrderFilter::default(), PageRequest::first(9)).await.unwrap();
-    assert_eq!(page.items, [order]);
+    assert_eq!(page.items, [Arc::new(order)]);
 }
 
 /// An order is read back as it was written, by id, number and payment, through its whole life; and its history tells of it.

@@ -8,7 +8,7 @@ use serde::ser::{Error as _, SerializeStruct as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Totals;
-use crate::money::{Currency, Money};
+use crate::money::{Amount, Currency, Money};
 
 /// The components by their names.
 const fn components(totals: &Totals) -> [(&'static str, Money); 6] {
@@ -33,18 +33,9 @@ impl Serialize for Totals {
         let mut form = serializer.serialize_struct("Totals", written.clone().count().saturating_add(1))?;
         form.serialize_field("currency", &currency)?;
         for (name, money) in written {
-            form.serialize_field(name, &Amount(money.amount()))?;
+            form.serialize_field(name, &Amount(*money))?;
         }
         form.end()
-    }
-}
-
-/// A decimal number as a text.
-struct Amount(Decimal);
-
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        rust_decimal::serde::str::serialize(&self.0, serializer)
     }
 }
 
