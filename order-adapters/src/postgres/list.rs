@@ -1,6 +1,6 @@
 use order_core::machine::Names as _;
 use order_core::order::OrderStatus;
-use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
+use order_core::store::{OrderFilter, PageRequest, SortOrder};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::orders::whole_order;
@@ -9,10 +9,8 @@ use super::values::searchable;
 
 /// A page of orders, and one more if there is one.
 ///
-/// Each branch walks an index and stops when it has enough: that of the customer or the seller, if one is asked for, else that of each
-/// status, else that of ids. It asks for rows between two ends of that index, in its order, which no other one has. An equation would
-/// leave the planner a choice: for what most orders have in common it would rather walk through all of them, and go on doing so for
-/// what few have.
+/// Each branch has the order of ids and stops when it has enough: one of the customer or the seller, if one is asked for, else one of
+/// each status, else one of all. There is an index for each of them that has that order ([`Walk`]).
 pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Postgres> {
     let order = match page.order {
         SortOrder::NewestFirst => " DESC",
@@ -28,7 +26,7 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
         let walk = Walk::of(filter, status);
         branch(&mut query, schema, filter, &walk, page);
         query.push(" ORDER BY ");
-        if let Some((column, _)) = walk.within {
+        if let Some((column, _)) = walk.within.filter(|_| walk.is_bound) {
             query.push(column).push(order).push(", ");
         }
         query.push(walk.id).push(order).push(" LIMIT ");
@@ -42,11 +40,15 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
     query
 }
 
+fn is_of_a_time(filter: &OrderFilter) -> bool {
+    filter.placed_from.is_some() || filter.placed_before.is_some()
+}
+
 /// Whether the planner is told how many orders are wanted. Of a parameter it believes that it may be a tenth of all there are, and plans
 /// each page of a large shop anew, which takes longer than to find its orders; what it is told is good for one plan for all. But a
 /// span of time is planned by how long it is, and numbers of orders to leave out would be as many statements.
 fn is_told(filter: &OrderFilter, page: PageRequest) -> bool {
-    page.skip == 0 && filter.placed_from.is_none() && filter.placed_before.is_none()
+    page.skip == 0 && !is_of_a_time(filter)
 }
 
 fn told(query: &mut QueryBuilder<Postgres>, number: u32) {
@@ -63,6 +65,10 @@ struct Walk<'a> {
     within: Option<(&'static str, &'a str)>,
     /// The order's id: its last one.
     id: &'static str,
+    /// Whether the planner has to take it, as it is asked for the rows between two ends of it, in its order, which no other one has. An
+    /// equation leaves a choice: for what most orders have in common it would rather walk through all of them, and, with one plan
+    /// for all, do so for what few have. But of a time that is long ago it may find the orders by their times.
+    is_bound: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -73,30 +79,35 @@ impl<'a> Walk<'a> {
             (None, None, Some(status)) => (Some(("o.status", status.name())), "o.id"),
             (None, None, None) => (None, "o.id"),
         };
-        Self { within, id }
+        Self { within, id, is_bound: !is_of_a_time(filter) }
     }
 
-    /// The two ends, the first one behind the cursor.
-    fn ends(&self, query: &mut QueryBuilder<Postgres>, page: PageRequest) {
+    /// Asks for what is wanted, from the cursor on.
+    fn ask(&self, query: &mut QueryBuilder<Postgres>, page: PageRequest) {
         let (behind, from, until) = match page.order {
             SortOrder::NewestFirst => (" < ", " <= ", " >= "),
             SortOrder::OldestFirst => (" > ", " >= ", " <= "),
         };
-        match (self.within, page.after.map(Cursor::order_id)) {
-            (Some((column, name)), after) => {
-                let name = || name.to_owned();
-                query.push(" AND ").push(column).push(until).push_bind(name()).push(" AND ");
-                if let Some(id) = after {
-                    query.push("(").push(column).push(", ").push(self.id).push(")").push(behind);
-                    query.push("(").push_bind(name()).push(", ").push_bind(id.uuid()).push(")");
-                } else {
-                    query.push(column).push(from).push_bind(name());
-                }
+        let mut compare = |column, comparison, name: &str| {
+            query.push(" AND ").push(column).push(comparison).push_bind(name.to_owned());
+        };
+        let after = page.after.map(|cursor| cursor.order_id().uuid());
+        match (self.within, after) {
+            (Some((column, name)), Some(after)) if self.is_bound => {
+                compare(column, until, name);
+                query.push(" AND (").push(column).push(", ").push(self.id).push(")").push(behind);
+                query.push("(").push_bind(name.to_owned()).push(", ").push_bind(after).push(")");
+                return;
             }
-            (None, Some(id)) => {
-                query.push(" AND ").push(self.id).push(behind).push_bind(id.uuid());
+            (Some((column, name)), _) if self.is_bound => {
+                compare(column, until, name);
+                compare(column, from, name);
             }
-            (None, None) => {}
+            (Some((column, name)), _) => compare(column, " = ", name),
+            (None, _) => {}
+        }
+        if let Some(after) = after {
+            query.push(" AND ").push(self.id).push(behind).push_bind(after);
         }
     }
 }
@@ -127,7 +138,7 @@ fn branch(
     };
     query.push("SELECT o.id, o.body, o.body_version, o.version FROM ");
     query.push(schema.sql(tables).0).push(" WHERE true");
-    walk.ends(query, page);
+    walk.ask(query, page);
     if let (Some(_), Some(seller)) = (&filter.customer_id, &filter.seller_id) {
         query.push(" AND ").push_bind(seller.as_str().to_owned()).push(" = ANY (o.sellers)");
     }
