@@ -1,8 +1,8 @@
 //! Orders that were listed not long ago, by the texts they were made of.
 //!
-//! The same orders are listed again and again: a shop's latest ones, or those of a customer who looks at their history. Making an order
-//! of its text costs more than finding the text. So a store keeps some of those that it made, each by that very text: an order
-//! whose text has changed, by whomever, is not found here. Nothing has to be told to forget one.
+//! The same orders are listed again and again: a shop's latest ones, or those of a customer who looks at their history. So a store keeps
+//! some of those that it made, each by the very text it was made of: an order whose text has changed, by whomever, is not found
+//! here. Nothing has to be told to forget one.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use crate::history::order_of_text;
 
-/// So many bytes of texts are kept: about a thousand orders of three lines, that take some five times as much.
+/// So many bytes of texts are kept: about a thousand orders of three lines.
 const MOST: u64 = 2 << 20;
 
 /// How many orders are expected.

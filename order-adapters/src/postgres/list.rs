@@ -1,7 +1,7 @@
 use order_core::machine::Names as _;
 use order_core::order::OrderStatus;
 use order_core::store::{OrderFilter, PageRequest, SortOrder};
-use sqlx::{Postgres, QueryBuilder};
+use sqlx::{Encode, Postgres, QueryBuilder, Type};
 
 use super::orders::whole_order;
 use super::schema::Schema;
@@ -10,7 +10,8 @@ use super::values::searchable;
 /// A page of orders, and one more if there is one.
 ///
 /// Each branch has the order of ids and stops when it has enough: one of the customer or the seller, if one is asked for, else one of
-/// each status, else one of all. There is an index for each of them that has that order ([`Walk`]).
+/// each status, else one of all. There is an index for each of them that has that order ([`Walk`]), and one plan for any values, as to
+/// make a plan takes longer than to find the orders of a page. A plan of a span of time is made for that span, and may use any index.
 pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Postgres> {
     let order = match page.order {
         SortOrder::NewestFirst => " DESC",
@@ -18,7 +19,7 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
     };
     let wanted = page.limit() + 1;
     let enough = wanted + page.skip;
-    let put: fn(&mut QueryBuilder<Postgres>, u32) = if is_told(filter, page) { told } else { bound };
+    let is_told = page.skip == 0 && !is_of_a_time(filter);
     let mut query = QueryBuilder::new("");
     query.push(schema.sql(whole_order!("(")).0);
     for (index, status) in branches(filter).into_iter().enumerate() {
@@ -26,88 +27,103 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
         let walk = Walk::of(filter, status);
         branch(&mut query, schema, filter, &walk, page);
         query.push(" ORDER BY ");
-        if let Some((column, _)) = walk.within.filter(|_| walk.is_bound) {
+        if let Some((column, _)) = walk.within.filter(|_| !is_of_a_time(filter)) {
             query.push(column).push(order).push(", ");
         }
         query.push(walk.id).push(order).push(" LIMIT ");
-        put(&mut query, enough);
+        push_number(&mut query, enough, is_told);
         query.push(")");
     }
     query.push(") AS o ORDER BY o.id").push(order).push(" LIMIT ");
-    put(&mut query, wanted);
+    push_number(&mut query, wanted, is_told);
     query.push(" OFFSET ");
-    put(&mut query, page.skip);
+    push_number(&mut query, page.skip, is_told);
     query
+}
+
+/// Pushes how many orders are wanted, which the planner may be told. Of a parameter it believes that it may be a tenth of all there are;
+/// what it is told is good for one plan for all. But numbers of orders to leave out would be as many statements.
+fn push_number(query: &mut QueryBuilder<Postgres>, number: u32, is_told: bool) {
+    if is_told {
+        query.push(number);
+    } else {
+        query.push_bind(i64::from(number));
+    }
+}
+
+/// Pushes a value. The planner does not see it, unless it plans for a span of time: it would make a plan for each value of which it
+/// knows that there are few.
+fn push_value<T>(query: &mut QueryBuilder<Postgres>, value: T, filter: &OrderFilter)
+where
+    T: for<'q> Encode<'q, Postgres> + Type<Postgres>,
+{
+    if is_of_a_time(filter) {
+        query.push_bind(value);
+    } else {
+        query.push("(SELECT ").push_bind(value).push(")");
+    }
 }
 
 fn is_of_a_time(filter: &OrderFilter) -> bool {
     filter.placed_from.is_some() || filter.placed_before.is_some()
 }
 
-/// Whether the planner is told how many orders are wanted. Of a parameter it believes that it may be a tenth of all there are, and plans
-/// each page of a large shop anew, which takes longer than to find its orders; what it is told is good for one plan for all. But a
-/// span of time is planned by how long it is, and numbers of orders to leave out would be as many statements.
-fn is_told(filter: &OrderFilter, page: PageRequest) -> bool {
-    page.skip == 0 && !is_of_a_time(filter)
-}
-
-fn told(query: &mut QueryBuilder<Postgres>, number: u32) {
-    query.push(number);
-}
-
-fn bound(query: &mut QueryBuilder<Postgres>, number: u32) {
-    query.push_bind(i64::from(number));
-}
-
-/// Which index is walked.
+/// Which index is walked. The planner has to take it, as it is asked for the rows between two ends of it, in its order, which no other one
+/// has. An equation would leave a choice: for what most orders have in common it would rather walk through all of them, and, with one plan
+/// for any values, do so for what few have.
 struct Walk<'a> {
-    /// Its first column, and what is wanted of it.
+    tables: &'static str,
+    /// The first column of the index, and what is wanted of it.
     within: Option<(&'static str, &'a str)>,
-    /// The order's id: its last one.
+    /// Its last one, the order's id.
     id: &'static str,
-    /// Whether the planner has to take it, as it is asked for the rows between two ends of it, in its order, which no other one has. An
-    /// equation leaves a choice: for what most orders have in common it would rather walk through all of them, and, with one plan
-    /// for all, do so for what few have. But of a time that is long ago it may find the orders by their times.
-    is_bound: bool,
 }
 
 impl<'a> Walk<'a> {
     fn of(filter: &'a OrderFilter, status: Option<OrderStatus>) -> Self {
-        let (within, id) = match (&filter.customer_id, &filter.seller_id, status) {
-            (Some(customer), _, _) => (Some(("o.customer_id", customer.as_str())), "o.id"),
-            (None, Some(seller), _) => (Some(("s.seller_id", seller.as_str())), "s.order_id"),
-            (None, None, Some(status)) => (Some(("o.status", status.name())), "o.id"),
-            (None, None, None) => (None, "o.id"),
+        let by_seller = "{schema}.order_sellers AS s JOIN {schema}.orders AS o ON o.id = s.order_id";
+        let orders = "{schema}.orders AS o";
+        let (tables, within, id) = match (&filter.customer_id, &filter.seller_id, status) {
+            (Some(customer), _, _) => (orders, Some(("o.customer_id", customer.as_str())), "o.id"),
+            (None, Some(seller), _) => (by_seller, Some(("s.seller_id", seller.as_str())), "s.order_id"),
+            (None, None, Some(status)) => (orders, Some(("o.status", status.name())), "o.id"),
+            (None, None, None) => (orders, None, "o.id"),
         };
-        Self { within, id, is_bound: !is_of_a_time(filter) }
+        Self { tables, within, id }
     }
 
-    /// Asks for what is wanted, from the cursor on.
-    fn ask(&self, query: &mut QueryBuilder<Postgres>, page: PageRequest) {
+    /// Pushes the conditions for what is wanted, from the cursor on.
+    fn push_conditions(&self, query: &mut QueryBuilder<Postgres>, filter: &OrderFilter, page: PageRequest) {
         let (behind, from, until) = match page.order {
             SortOrder::NewestFirst => (" < ", " <= ", " >= "),
             SortOrder::OldestFirst => (" > ", " >= ", " <= "),
         };
-        let mut compare = |column, comparison, name: &str| {
-            query.push(" AND ").push(column).push(comparison).push_bind(name.to_owned());
-        };
         let after = page.after.map(|cursor| cursor.order_id().uuid());
         match (self.within, after) {
-            (Some((column, name)), Some(after)) if self.is_bound => {
-                compare(column, until, name);
-                query.push(" AND (").push(column).push(", ").push(self.id).push(")").push(behind);
-                query.push("(").push_bind(name.to_owned()).push(", ").push_bind(after).push(")");
-                return;
+            (Some((column, name)), after) if !is_of_a_time(filter) => {
+                query.push(" AND ").push(column).push(until);
+                push_value(query, name.to_owned(), filter);
+                if let Some(after) = after {
+                    query.push(format_args!(" AND ({column}, {}){behind}(", self.id));
+                    push_value(query, name.to_owned(), filter);
+                    query.push(", ");
+                    push_value(query, after, filter);
+                    query.push(")");
+                } else {
+                    query.push(" AND ").push(column).push(from);
+                    push_value(query, name.to_owned(), filter);
+                }
             }
-            (Some((column, name)), _) if self.is_bound => {
-                compare(column, until, name);
-                compare(column, from, name);
+            (within, after) => {
+                if let Some((column, name)) = within {
+                    query.push(" AND ").push(column).push(" = ");
+                    push_value(query, name.to_owned(), filter);
+                }
+                if let Some(after) = after {
+                    query.push(" AND ").push(self.id).push(behind);
+                    push_value(query, after, filter);
+                }
             }
-            (Some((column, name)), _) => compare(column, " = ", name),
-            (None, _) => {}
-        }
-        if let Some(after) = after {
-            query.push(" AND ").push(self.id).push(behind).push_bind(after);
         }
     }
 }
@@ -131,21 +147,20 @@ fn branch(
     walk: &Walk<'_>,
     page: PageRequest,
 ) {
-    let tables = if walk.id == "s.order_id" {
-        "{schema}.order_sellers AS s JOIN {schema}.orders AS o ON o.id = s.order_id"
-    } else {
-        "{schema}.orders AS o"
-    };
     query.push("SELECT o.id, o.body, o.body_version, o.version FROM ");
-    query.push(schema.sql(tables).0).push(" WHERE true");
-    walk.ask(query, page);
+    query.push(schema.sql(walk.tables).0).push(" WHERE true");
+    walk.push_conditions(query, filter, page);
     if let (Some(_), Some(seller)) = (&filter.customer_id, &filter.seller_id) {
-        query.push(" AND ").push_bind(seller.as_str().to_owned()).push(" = ANY (o.sellers)");
+        query.push(" AND ");
+        push_value(query, seller.as_str().to_owned(), filter);
+        query.push(" = ANY (o.sellers)");
     }
     if filter.customer_id.is_some() || filter.seller_id.is_some() {
         let names: Vec<&str> = filter.statuses.iter().map(|status| status.name()).collect();
         if !names.is_empty() {
-            query.push(" AND o.status = ANY (").push_bind(names).push(")");
+            query.push(" AND o.status = ANY (");
+            push_value(query, names, filter);
+            query.push("::text[])");
         }
     }
     if let Some(from) = filter.placed_from {

@@ -41,6 +41,8 @@ mod list;
 mod open;
 mod orders;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod schema;
 mod single;
 mod statement;
