@@ -1,6 +1,6 @@
 //! How often a store is asked for one request: `ARCHITECTURE.md` tells, and this counts.
 #![cfg(feature = "memory")]
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by it")]
 
 use std::sync::{Arc, Mutex};
 
@@ -51,44 +51,40 @@ impl Commit for Noting {
     }
 }
 
-#[tokio::test]
-async fn every_request_has_a_fixed_number_of_round_trips() {
+/// A shop with fifty products, and a hundred units of each.
+async fn open() -> (Arc<Noting>, Engine, Vec<Product>) {
     let store = Arc::new(Noting { inner: Arc::new(MemoryStore::default()), asked: Mutex::default() });
     let goods: Vec<_> = (0..50).map(product).collect();
-    let simulated = ProviderId::new("simulated").unwrap();
-    let engine = Engine::builder(store.clone())
-        .catalogue(Arc::new(MemoryCatalogue::from_iter(goods.clone())))
-        .payment_gateway(simulated.clone(), Arc::new(SimulatedGateway::default()))
-        .build()
-        .unwrap();
-    let ann = CustomerId::new("ann").unwrap();
-    let (by_ann, by_staff) = (
-        Request::by(Actor::Customer(ann.clone())),
-        Request::by(Actor::Staff(CustomerId::new("boss").unwrap())),
-    );
-    let twice = |product: &Product| AddItem { product_id: product.id.clone(), quantity: 2, seller_id: None };
+    let engine = engine(&store, &goods);
+    let boss = Request::by(Actor::Staff(CustomerId::new("boss").unwrap()));
     for product in &goods {
         let location = LocationId::new("main").unwrap();
-        engine.inventory().set(product.id.clone(), location, 100, None, &by_staff).await.unwrap();
+        engine.inventory().set(product.id.clone(), location, 100, None, &boss).await.unwrap();
     }
-    let (first, others) = goods.split_at(1);
-    engine.carts().add_item(&CartOwner::Customer(ann.clone()), twice(&first[0]), None).await.unwrap();
-    let put = ["stock_levels", "find_open_cart", "commit"];
-    assert_eq!(store.take().last_chunk(), Some(&put), "an item");
-    let others: Vec<AddItem> = others.iter().map(twice).collect();
-    engine.carts().add_items(&CartOwner::Customer(ann.clone()), &others, None).await.unwrap();
-    assert_eq!(store.take(), put, "forty-nine at once");
-    let cart = engine.carts().get(&CartOwner::Customer(ann.clone())).await.unwrap();
-    assert_eq!(store.take(), ["find_open_cart"]);
-    engine.carts().set_quantity(&cart.owner, cart.lines[7].id, 3, None).await.unwrap();
-    let asked = ["find_open_cart", "stock_levels", "find_open_cart", "commit"];
-    assert_eq!(store.take(), asked, "one of fifty lines");
+    store.take();
+    (store, engine, goods)
+}
 
-    let command = PlaceOrder::from_cart(address(), Tender::card(simulated.clone(), None));
+/// Another process.
+fn engine(store: &Arc<Noting>, goods: &[Product]) -> Engine {
+    Engine::builder(store.clone())
+        .catalogue(Arc::new(goods.iter().cloned().collect::<MemoryCatalogue>()))
+        .payment_gateway(simulated(), Arc::new(SimulatedGateway::default()))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn every_request_has_a_fixed_number_of_round_trips() {
+    let (store, engine, goods) = open().await;
+    let (by_ann, by_staff) = (by_ann(), Request::by(Actor::Staff(CustomerId::new("boss").unwrap())));
+    fill(&store, &engine, &goods).await;
+
+    let command = PlaceOrder::from_cart(address(), Tender::card(simulated(), None));
     let request = by_ann.clone().idempotent(IdempotencyKey::new("order-1").unwrap(), "body");
     let order = engine.orders().place(command.clone(), &request).await.unwrap().value;
     assert_eq!((order.status, order.lines.len()), (OrderStatus::Paid, 50));
-    assert_eq!(store.take(), ["find_idempotency", "find_open_cart", "commit", "commit"]);
+    assert_eq!(store.take(), ["find_idempotency", "commit", "commit"]);
 
     engine.orders().place(command, &request).await.unwrap();
     assert_eq!(store.take(), ["find_idempotency", "history"], "the same request again");
@@ -106,21 +102,70 @@ async fn every_request_has_a_fixed_number_of_round_trips() {
 
     engine.orders().cancel(order.id, CancelOrder::default(), &by_ann).await.unwrap();
     assert_eq!(store.take(), ["find_order", "commit", "commit"], "a cancellation with its refund");
+}
 
+/// Of a new customer's cart and of one that was just written.
+async fn fill(store: &Noting, engine: &Engine, goods: &[Product]) {
+    engine.carts().add_item(&ann(), twice(&goods[0]), None).await.unwrap();
+    assert_eq!(store.take(), ["stock_levels", "find_open_cart", "commit"], "the first item");
+    let others: Vec<AddItem> = goods[1..].iter().map(twice).collect();
+    engine.carts().add_items(&ann(), &others, None).await.unwrap();
+    assert_eq!(store.take(), ["stock_levels", "commit"], "forty-nine at once");
+    let cart = engine.carts().get(&ann()).await.unwrap();
+    assert_eq!(store.take(), ["find_open_cart"]);
+    engine.carts().set_quantity(&ann(), cart.lines[7].id, 3, None).await.unwrap();
+    assert_eq!(store.take(), ["stock_levels", "commit"], "one of fifty lines");
+}
+
+#[tokio::test]
+async fn a_cart_that_another_process_wrote_is_read_once() {
+    let (store, one, goods) = open().await;
+    fill(&store, &one, &goods).await;
+    let cart = one.carts().get(&ann()).await.unwrap();
+    store.take();
+
+    engine(&store, &goods).carts().add_item(&ann(), twice(&goods[0]), None).await.unwrap();
+    assert_eq!(store.take(), ["stock_levels", "find_open_cart", "commit"]);
+    engine(&store, &goods).carts().set_quantity(&ann(), cart.lines[7].id, 4, None).await.unwrap();
+    assert_eq!(store.take(), ["find_open_cart", "stock_levels", "commit"]);
+    let command = PlaceOrder::from_cart(address(), Tender::card(simulated(), None));
+    let request = by_ann().idempotent(IdempotencyKey::new("order-1").unwrap(), "body");
+    engine(&store, &goods).orders().place(command, &request).await.unwrap();
+    assert_eq!(store.take(), ["find_idempotency", "find_open_cart", "commit", "commit"]);
+}
+
+#[tokio::test]
+async fn the_events_of_many_orders_are_relayed_at_once() {
+    let (store, engine, goods) = open().await;
     let publisher = RecordingPublisher::default();
     engine.passes().relay(&publisher, 100).await.unwrap();
-    store.take();
     for _ in 0..20 {
         let item = OrderItem { product_id: goods[0].id.clone(), quantity: 1, price: None };
-        let command = PlaceOrder::from_cart(address(), Tender::card(simulated.clone(), None));
+        let command = PlaceOrder::from_cart(address(), Tender::card(simulated(), None));
         let command = PlaceOrder { items: Some(vec![item]), ..command };
-        engine.orders().place(command, &by_ann).await.unwrap();
+        engine.orders().place(command, &by_ann()).await.unwrap();
     }
     store.take();
     let report = engine.passes().relay(&publisher, 100).await.unwrap();
     assert_eq!(report.failed, 0);
     let told = ["claim_outbox", "delivered", "delivered", "claim_stock_outbox"];
     assert_eq!(store.take(), told, "the events of twenty orders");
+}
+
+fn ann() -> CartOwner {
+    CartOwner::Customer(CustomerId::new("ann").unwrap())
+}
+
+fn by_ann() -> Request {
+    Request::by(Actor::Customer(CustomerId::new("ann").unwrap()))
+}
+
+fn twice(product: &Product) -> AddItem {
+    AddItem { product_id: product.id.clone(), quantity: 2, seller_id: None }
+}
+
+fn simulated() -> ProviderId {
+    ProviderId::new("simulated").unwrap()
 }
 
 fn product(number: u32) -> Product {

@@ -2,12 +2,13 @@ use crate::address::Address;
 use crate::cart::{self, Cart, CartItem, CartOwner, CartStatus};
 use crate::error::{Error, Invalid, Result};
 use crate::gateway::Product;
-use crate::id::{CartId, CouponCode, CustomerId, GuestToken, LineId, ProductId, SellerId, WriteSetId};
+use crate::id::{CouponCode, CustomerId, GuestToken, LineId, ProductId, SellerId, WriteSetId};
 use crate::inventory::StockLevel;
 use crate::pricing::{Basket, BasketLine, MAX_LINES, Quote, check_quantity};
 use crate::service::both::both;
 use crate::service::change::{check_version, try_again};
 use crate::service::engine::{MAX_TRIES, Parts};
+use crate::service::known_carts::KnownCart;
 use crate::store::{CartPut, WriteSet};
 
 /// What is put into a cart.
@@ -46,7 +47,7 @@ impl Carts<'_> {
     /// # Errors
     /// [`Error::Store`].
     pub async fn get(&self, owner: &CartOwner) -> Result<Cart> {
-        let mut cart = self.open(owner).await?;
+        let mut cart = self.parts.open_cart(owner).await?;
         if cart.is_expired(self.parts.now()) {
             cart.lines.clear();
             cart.currency = None;
@@ -106,13 +107,13 @@ impl Carts<'_> {
             }
         }
         invalid.into_result()?;
-        let (levels, cart) = both(parts.store.stock_levels(&ids), self.open(owner)).await;
-        let (levels, cart) = (levels?, cart?);
+        let (levels, known) = both(parts.store.stock_levels(&ids), parts.known_cart(owner)).await;
+        let (levels, known) = (levels?, known?);
         let entries: Vec<(CartItem, u32)> = offers
             .into_iter()
             .map(|(product, quantity)| (cart_item(product, available(&levels, &product.id)), quantity))
             .collect();
-        self.change_from(Some(cart), owner, if_version, |cart| {
+        self.change_from(known, if_version, |cart| {
             let now = parts.now();
             let entries = entries
                 .iter()
@@ -134,12 +135,18 @@ impl Carts<'_> {
         if_version: Option<u64>,
     ) -> Result<Cart> {
         let parts = self.parts;
-        let cart = self.get(owner).await?;
-        let line = cart.lines.iter().find(|line| line.id == line_id);
-        let product = line.ok_or(Error::NotFound { what: "cart item" })?.product_id.clone();
+        let mut known = parts.known_cart(owner).await?;
+        let product = loop {
+            match known.cart.lines_at(parts.now()).iter().find(|line| line.id == line_id) {
+                Some(line) => break line.product_id.clone(),
+                None => known = parts.look_again(&known, Error::NotFound { what: "cart item" }).await?,
+            }
+        };
         let available = available(&parts.store.stock_levels(std::slice::from_ref(&product)).await?, &product);
-        self.change(owner, if_version, |cart| cart.set_quantity(line_id, quantity, available, parts.now()))
-            .await
+        self.change_from(known, if_version, |cart| {
+            cart.set_quantity(line_id, quantity, available, parts.now())
+        })
+        .await
     }
 
     /// Takes a line out.
@@ -175,7 +182,7 @@ impl Carts<'_> {
                 return self.get(&owner).await;
             };
             let now = parts.now();
-            let cart = self.open(&owner).await?;
+            let cart = parts.open_cart(&owner).await?;
             let (guest_version, version) = (guest.version, cart.version);
             let (guest, cart) = cart::merge(guest, cart, now)?;
             let mut set = WriteSet::new(WriteSetId::new(&*parts.ids, now), now);
@@ -225,48 +232,39 @@ impl Carts<'_> {
         parts.pricing.quote(&basket)
     }
 
-    /// The owner's open cart, expired or not; a new one when there is none.
-    async fn open(&self, owner: &CartOwner) -> Result<Cart> {
-        let now = self.parts.now();
-        let cart = self.parts.store.find_open_cart(owner).await?;
-        Ok(cart.unwrap_or_else(|| Cart::new(CartId::new(&*self.parts.ids, now), owner.clone(), now)))
-    }
-
     async fn change<F>(&self, owner: &CartOwner, if_version: Option<u64>, change: F) -> Result<Cart>
     where
         F: Fn(&mut Cart) -> Result<()> + Send + Sync,
     {
-        self.change_from(None, owner, if_version, change).await
+        self.change_from(self.parts.known_cart(owner).await?, if_version, change).await
     }
 
-    /// Changes the cart as it was read, or as it is read now; and again, if somebody else has changed it meanwhile.
-    async fn change_from<F>(
-        &self,
-        mut read: Option<Cart>,
-        owner: &CartOwner,
-        if_version: Option<u64>,
-        change: F,
-    ) -> Result<Cart>
+    /// Changes the cart as it is known; and again, if it is another one by now.
+    async fn change_from<F>(&self, mut known: KnownCart, if_version: Option<u64>, change: F) -> Result<Cart>
     where
         F: Fn(&mut Cart) -> Result<()> + Send + Sync,
     {
         let parts = self.parts;
         for _ in 0..MAX_TRIES {
-            let mut cart = match read.take() {
-                Some(cart) => cart,
-                None => self.open(owner).await?,
-            };
-            check_version("cart", if_version, cart.version)?;
-            let expected = cart.version;
-            change(&mut cart)?;
+            let mut cart = known.cart.clone();
+            if let Err(error) =
+                check_version("cart", if_version, cart.version).and_then(|()| change(&mut cart))
+            {
+                known = parts.look_again(&known, error).await?;
+                continue;
+            }
             debug_assert_eq!(cart.status, CartStatus::Open);
             let now = parts.now();
             let mut set = WriteSet::new(WriteSetId::new(&*parts.ids, now), now);
-            set.carts.push(CartPut { expected, cart: cart.clone() });
+            set.carts.push(CartPut { expected: known.cart.version, cart: cart.clone() });
             match parts.commit(&set).await? {
-                Ok(()) => return Ok(cart),
+                Ok(()) => {
+                    parts.cart_written(&known, cart.clone());
+                    return Ok(cart);
+                }
                 Err(refusal) => try_again(&refusal)?,
             }
+            known = parts.read_again(&known).await?;
         }
         Err(Error::Contended)
     }

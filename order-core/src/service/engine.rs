@@ -8,6 +8,7 @@ use crate::gateway::{
 use crate::id::{IdSource, LocationId, ProductId, ProviderId, SystemIds};
 use crate::order::{Actor, Context, Draft, NumberStrategy, Order, OrderPolicy, RandomNumbers};
 use crate::pricing::Pricing;
+use crate::service::known_carts::KnownCarts;
 use crate::service::reconciliation::Seen;
 use crate::service::setbacks::Setbacks;
 use crate::service::{Carts, Inventory, Orders, Passes, Payments, Reconciliation, Request, Webhooks};
@@ -42,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) guard: Duration,
     pub(crate) setbacks: Setbacks,
     pub(crate) seen: Seen,
+    pub(crate) known_carts: KnownCarts,
 }
 
 impl Engine {
@@ -263,6 +265,7 @@ impl EngineBuilder {
             guard: self.guard,
             setbacks: Setbacks::default(),
             seen: Seen::default(),
+            known_carts: KnownCarts::default(),
         };
         Ok(Engine { parts: Arc::new(parts) })
     }

@@ -13,6 +13,7 @@ mod change;
 mod drive;
 mod engine;
 mod inventory;
+mod known_carts;
 mod orders;
 mod passes;
 mod payments;

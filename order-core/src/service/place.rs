@@ -6,7 +6,7 @@ use crate::gateway::Customer;
 use crate::id::{CouponCode, CustomerId, LineId, OrderId, ProductId};
 use crate::inventory::{Demand, ReservationLine, StockKey, allocate};
 use crate::money::Money;
-use crate::order::{Actor, Context, NewLine, NewOrder, Order, Tender};
+use crate::order::{Actor, Contact, Context, Draft, NewLine, NewOrder, Order, Tender};
 use crate::pricing::{Basket, BasketLine, Quote};
 use crate::service::carts::sold;
 use crate::service::change::{Key, begin_answer, try_again};
@@ -72,30 +72,25 @@ impl Parts {
         };
         self.check_tender(&command.tender)?;
         let customer = self.active_customer(customer_id).await?;
+        let owner = CartOwner::Customer(customer_id.clone());
+        let mut cart = match command.items {
+            None => Some(self.known_cart(&owner).await?),
+            Some(_) => None,
+        };
         let mut is_short = false;
         for _ in 0..MAX_TRIES {
-            let cart = self.cart_of(&command, customer_id).await?;
             let context = self.context(request);
-            let wishes = wishes(&command, cart.as_ref(), &context)?;
-            let (lines, quote) = self.price(&wishes, &command).await?;
-            let new = NewOrder {
-                number: self
-                    .numbers
-                    .next(&*self.ids, context.now)
-                    .map_err(|_| Error::Internal("no order number"))?,
-                customer_id: customer_id.clone(),
-                contact: customer.contact.clone(),
-                cart_id: cart.as_ref().map(|cart| cart.id),
-                held: if is_short { self.find_stock(&lines).await? } else { self.first_choice(&lines) },
-                lines,
-                quote,
-                shipping_address: command.shipping_address.clone(),
-                tender: command.tender.clone(),
-                coupons: command.coupons.clone(),
-                notes: command.notes.clone(),
+            let ordered = cart.as_ref().map(|known| &known.cart);
+            let contact = customer.contact.clone();
+            let decided = self.decide(&command, customer_id, contact, ordered, is_short, &context).await;
+            let draft = match (decided, &cart) {
+                (Ok(draft), _) => draft,
+                (Err(error), Some(known)) => {
+                    cart = Some(self.look_again(known, error).await?);
+                    continue;
+                }
+                (Err(error), None) => return Err(error),
             };
-            let draft = new.place(&self.policy, &context)?;
-            self.ask_hooks(None, &draft, &request.actor).await?;
             let mut drive = Drive::default();
             drive.claim(draft.events());
             let (mut set, order) = draft.into_write_set();
@@ -104,9 +99,14 @@ impl Parts {
             }
             let mut open = record.clone();
             set.idempotency = begin_answer(&mut open, &order, context.now, &drive);
-            set.carts.extend(close(cart, order.id, &context)?);
+            if let Some(known) = &cart {
+                set.carts.push(close(&known.cart, order.id, &context)?);
+            }
             match self.commit(&set).await? {
                 Ok(()) => {
+                    if let (Some(known), Some(put)) = (&cart, set.carts.pop()) {
+                        self.cart_written(known, put.cart);
+                    }
                     let correlation = context.correlation.as_deref();
                     return Box::pin(self.drive(order, drive, open, correlation)).await.map(Done::now);
                 }
@@ -114,8 +114,46 @@ impl Parts {
                 Err(Refusal::Stock(_)) => is_short = true,
                 Err(refusal) => try_again(&refusal)?,
             }
+            if let Some(known) = &cart {
+                cart = Some(self.read_again(known).await?);
+            }
         }
         Err(Error::Contended)
+    }
+
+    /// Decides what order is to be placed, at the catalogue's prices, and asks the hooks about it.
+    async fn decide(
+        &self,
+        command: &PlaceOrder,
+        customer_id: &CustomerId,
+        contact: Contact,
+        cart: Option<&Cart>,
+        is_short: bool,
+        context: &Context<'_>,
+    ) -> Result<Draft> {
+        if cart.is_some_and(|cart| cart.lines_at(context.now).is_empty()) {
+            return Err(Error::conflict("cart_empty", "the cart is empty"));
+        }
+        let (lines, quote) = self.price(&wishes(command, cart, context)?, command).await?;
+        let new = NewOrder {
+            number: self
+                .numbers
+                .next(&*self.ids, context.now)
+                .map_err(|_| Error::Internal("no order number"))?,
+            customer_id: customer_id.clone(),
+            contact,
+            cart_id: cart.map(|cart| cart.id),
+            held: if is_short { self.find_stock(&lines).await? } else { self.first_choice(&lines) },
+            lines,
+            quote,
+            shipping_address: command.shipping_address.clone(),
+            tender: command.tender.clone(),
+            coupons: command.coupons.clone(),
+            notes: command.notes.clone(),
+        };
+        let draft = new.place(&self.policy, context)?;
+        self.ask_hooks(None, &draft, &context.actor).await?;
+        Ok(draft)
     }
 
     pub(crate) fn check_tender(&self, tender: &Tender) -> Result<()> {
@@ -131,18 +169,6 @@ impl Parts {
             Some(customer) if customer.is_active => Ok(customer),
             Some(_) => Err(Error::Forbidden { what: "the customer is not active" }),
             None => Err(Error::Forbidden { what: "the customer is not known" }),
-        }
-    }
-
-    async fn cart_of(&self, command: &PlaceOrder, customer: &CustomerId) -> Result<Option<Cart>> {
-        if command.items.is_some() {
-            return Ok(None);
-        }
-        let now = self.now();
-        let cart = self.store.find_open_cart(&CartOwner::Customer(customer.clone())).await?;
-        match cart.filter(|cart| !cart.lines_at(now).is_empty()) {
-            Some(cart) => Ok(Some(cart)),
-            None => Err(Error::conflict("cart_empty", "the cart is empty")),
         }
     }
 
@@ -265,9 +291,8 @@ fn wishes(command: &PlaceOrder, cart: Option<&Cart>, context: &Context<'_>) -> R
     Ok(wishes)
 }
 
-fn close(cart: Option<Cart>, order_id: OrderId, context: &Context<'_>) -> Result<Option<CartPut>> {
-    let Some(mut cart) = cart else { return Ok(None) };
-    let expected = cart.version;
+fn close(cart: &Cart, order_id: OrderId, context: &Context<'_>) -> Result<CartPut> {
+    let (expected, mut cart) = (cart.version, cart.clone());
     cart.mark_ordered(order_id, context.now)?;
-    Ok(Some(CartPut { expected, cart }))
+    Ok(CartPut { expected, cart })
 }
