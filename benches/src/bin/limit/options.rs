@@ -20,7 +20,9 @@ when what was written does not add up.
                          group       one statement for all orders that wait, two workers
                                      (MongoDB: one transaction, one worker)
          hot           orders for one product beside orders for any product, by the store and by `group`
-  --clients N          customers at once (64; hot: 128)
+         flow          a new cart, its lines one after the other, one order, paid by card (PostgreSQL), beside
+                         by-hand     the same, each commit one call; its customers know the carts they wrote
+  --clients N          customers at once (64; hot: 128; flow: 8)
   --lines N            lines in an order (3; hot: 1)
   --rounds N           how often they take turns (3)
   --seconds N          how long each time, after one second of warming up (3)
@@ -31,6 +33,7 @@ when what was written does not add up.
 pub(crate) enum Work {
     Place,
     Hot,
+    Flow,
 }
 
 impl Work {
@@ -38,6 +41,7 @@ impl Work {
         match self {
             Self::Place => "place",
             Self::Hot => "hot",
+            Self::Flow => "flow",
         }
     }
 
@@ -49,6 +53,7 @@ impl Work {
             }
             Self::Place => &[Subject::Tick, Subject::Group, Subject::Store, Subject::OneTrip],
             Self::Hot => &[Subject::Group, Subject::Store, Subject::StoreHot, Subject::GroupHot],
+            Self::Flow => &[Subject::FlowByHand, Subject::StoreFlow],
         }
     }
 
@@ -58,7 +63,8 @@ impl Work {
             (Self::Place, Subject::Store) => &[Subject::Tick, Subject::OneTrip, Subject::Group],
             (Self::Hot, Subject::StoreHot) => &[Subject::Store, Subject::GroupHot],
             (Self::Hot, Subject::GroupHot) => &[Subject::Group],
-            (Self::Place | Self::Hot, _) => &[],
+            (Self::Flow, Subject::StoreFlow) => &[Subject::FlowByHand],
+            (Self::Place | Self::Hot | Self::Flow, _) => &[],
         }
     }
 }
@@ -86,6 +92,7 @@ impl Options {
                 ("--store", _) => store = Some(value.parse::<Place>()?),
                 ("--work", "place") => work = Work::Place,
                 ("--work", "hot") => work = Work::Hot,
+                ("--work", "flow") => work = Work::Flow,
                 ("--work", _) => return Err(format!("there is no work {value}")),
                 _ => given.push((name, value)),
             }
@@ -94,7 +101,14 @@ impl Options {
         if !matches!(store, Place::Postgres(_) | Place::Mongo(_)) {
             return Err("there are baselines for postgres:// and mongodb:// only".to_owned());
         }
-        let (clients, lines) = if work == Work::Hot { (128, 1) } else { (64, 3) };
+        if work == Work::Flow && !matches!(store, Place::Postgres(_)) {
+            return Err("the flow has a baseline for postgres:// only".to_owned());
+        }
+        let (clients, lines) = match work {
+            Work::Place => (64, 3),
+            Work::Hot => (128, 1),
+            Work::Flow => (8, 3),
+        };
         let mut options = Self { store, work, clients, lines, rounds: 3, seconds: 3 };
         for (name, value) in given {
             match name.as_str() {
@@ -131,9 +145,13 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for line in
-            ["", "--store memory:", "--store postgres://x --work y", "--store postgres://x --rounds 0"]
-        {
+        for line in [
+            "",
+            "--store memory:",
+            "--store mongodb://x --work flow",
+            "--store postgres://x --work y",
+            "--store postgres://x --rounds 0",
+        ] {
             assert!(read(line).is_err(), "{line}");
         }
     }

@@ -31,6 +31,10 @@ pub(crate) enum Subject {
     Store,
     /// The same, of one product.
     StoreHot,
+    /// The whole flow, each commit one call.
+    FlowByHand,
+    /// The whole flow in our store.
+    StoreFlow,
 }
 
 impl Subject {
@@ -40,7 +44,8 @@ impl Subject {
             Self::OneTrip => "one-trip",
             Self::Group => "group",
             Self::GroupHot => "group-hot",
-            Self::Store => "order-core",
+            Self::FlowByHand => "by-hand",
+            Self::Store | Self::StoreFlow => "order-core",
             Self::StoreHot => "order-core-hot",
         }
     }
@@ -72,8 +77,8 @@ impl Subjects {
         options: &Options,
     ) -> Outcome<(Figures, Vec<String>)> {
         match subject {
-            Subject::Store | Subject::StoreHot => self.store(subject, options).await,
-            Subject::Tick | Subject::OneTrip | Subject::Group | Subject::GroupHot => {
+            Subject::Store | Subject::StoreHot | Subject::StoreFlow => self.store(subject, options).await,
+            Subject::Tick | Subject::OneTrip | Subject::Group | Subject::GroupHot | Subject::FlowByHand => {
                 let baseline = Baseline::open(&self.place).await?;
                 let measured = measure_baseline(&baseline, subject, options).await;
                 baseline.remove().await?;
@@ -91,7 +96,12 @@ impl Subjects {
                 let shop = Arc::clone(&shop);
                 async move {
                     let products = some_of(PRODUCTS, if subject.is_hot() { 0 } else { drawn }, lines);
-                    shop.place(&CustomerId::new(format!("customer-{client}"))?, &products).await?;
+                    let customer = CustomerId::new(format!("customer-{client}"))?;
+                    if subject == Subject::StoreFlow {
+                        shop.buy(&customer, &products, false).await?;
+                    } else {
+                        shop.place(&customer, &products).await?;
+                    }
                     Ok(Done::Ordered)
                 }
             })
@@ -131,14 +141,18 @@ impl Baseline {
         match (self, subject) {
             (Self::Postgres(baseline), Subject::Tick) => baseline.tick(client).await,
             (Self::Postgres(baseline), Subject::OneTrip) => baseline.place(client, products).await,
+            (Self::Postgres(baseline), Subject::FlowByHand) => baseline.buy(client, products).await,
             (Self::Postgres(baseline), _) => baseline.place_in_group(client, products).await,
             (Self::Mongo(baseline), Subject::Tick) => baseline.tick(client).await,
             (Self::Mongo(baseline), _) => baseline.place_in_group(client, products).await,
         }
     }
 
-    async fn adds_up(&self, orders: u64, lines: usize) -> Outcome<bool> {
+    async fn adds_up(&self, subject: Subject, orders: u64, lines: usize) -> Outcome<bool> {
         match self {
+            Self::Postgres(baseline) if subject == Subject::FlowByHand => {
+                baseline.is_paid_up(orders, lines).await
+            }
             Self::Postgres(baseline) => baseline.adds_up(orders, lines).await,
             Self::Mongo(baseline) => {
                 let stocked = i64::try_from(PRODUCTS)? * i64::from(UNITS);
@@ -174,7 +188,7 @@ async fn measure_baseline(
         })
         .await;
     let mut findings = Vec::new();
-    if subject != Subject::Tick && !baseline.adds_up(measured.orders, lines).await? {
+    if subject != Subject::Tick && !baseline.adds_up(subject, measured.orders, lines).await? {
         findings.push("what was written does not add up".to_owned());
     }
     findings.extend(measured.error.clone());

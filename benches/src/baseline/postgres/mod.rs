@@ -1,4 +1,6 @@
-//! PostgreSQL by hand: a tiny insert, an order in one round trip, and many orders in one statement.
+//! PostgreSQL by hand: a tiny insert, an order in one round trip, many orders in one statement, and the whole flow.
+
+mod flow;
 
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
@@ -35,6 +37,7 @@ pub struct Baseline {
     pool: PgPool,
     tick: SqlStr,
     place: SqlStr,
+    flow: flow::Statements,
     queue: mpsc::Sender<Job>,
 }
 
@@ -87,7 +90,7 @@ impl Baseline {
     /// When the database refuses.
     pub async fn open(url: &str, products: usize, units: u32) -> Outcome<Self> {
         let schema = Schema::new(url);
-        schema.run(include_str!("postgres.sql")).await?;
+        schema.run(include_str!("tables.sql")).await?;
         let options = PgConnectOptions::from_str(url)?.options([("plan_cache_mode", "force_generic_plan")]);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -97,7 +100,7 @@ impl Baseline {
             .await?;
         let sql = |template: &str| AssertSqlSafe(template.replace("{schema}", schema.name())).into_sql_str();
         let skus = (0..products).map(|index| Ok(product_id(index)?.as_str().to_owned()));
-        sqlx::query(sql("INSERT INTO {schema}.stock SELECT sku, $2, 0 FROM unnest($1::text[]) AS sku"))
+        sqlx::query(sql("INSERT INTO {schema}.stock (sku, on_hand, reserved) SELECT sku, $2, 0 FROM unnest($1::text[]) AS sku"))
             .bind(skus.collect::<Outcome<Vec<String>>>()?)
             .bind(i64::from(units))
             .execute(&pool)
@@ -111,6 +114,7 @@ impl Baseline {
         Ok(Self {
             tick: sql("INSERT INTO {schema}.ticks (value) VALUES ($1)"),
             place: sql("SELECT {schema}.place($1, $2, $3, $4, $5, $6, $7)"),
+            flow: flow::Statements::new(sql),
             schema: Arc::new(schema),
             pool,
             queue,
