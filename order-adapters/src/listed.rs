@@ -1,4 +1,5 @@
-//! Orders that were listed not long ago, by the texts they were made of.
+//! Lists of orders, as far as the SQL stores make them alike: which walks of an index a list is, and the orders that were listed not
+//! long ago, by the texts they were made of.
 //!
 //! The same orders are listed again and again: a shop's latest ones, or those of a customer who looks at their history. So a store keeps
 //! some of those that it made, each by the very text it was made of: an order whose text has changed, by whomever, is not found
@@ -7,7 +8,9 @@
 use std::sync::Arc;
 
 use order_core::error::BoxError;
-use order_core::order::Order;
+use order_core::machine::Names as _;
+use order_core::order::{Order, OrderStatus};
+use order_core::store::OrderFilter;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -18,6 +21,18 @@ const MOST: u64 = 2 << 20;
 
 /// How many orders are expected.
 const ORDERS: usize = 1024;
+
+/// One branch for each status that an index is walked for; only one where a customer's or a seller's index is walked, or that of all.
+pub(crate) fn branches(filter: &OrderFilter) -> Vec<Option<OrderStatus>> {
+    let has_owner = filter.customer_id.is_some() || filter.seller_id.is_some();
+    if has_owner || filter.statuses.is_empty() {
+        return vec![None];
+    }
+    let mut statuses = filter.statuses.clone();
+    statuses.sort_unstable_by_key(|status| status.name());
+    statuses.dedup();
+    statuses.into_iter().map(Some).collect()
+}
 
 #[derive(Debug)]
 pub(crate) struct Listed(Cache<Box<str>, Arc<Order>, Length>);

@@ -6,6 +6,7 @@ use sqlx::{Encode, Postgres, QueryBuilder, Type};
 use super::orders::whole_order;
 use super::schema::Schema;
 use super::values::searchable;
+use crate::listed::branches;
 
 /// A page of orders, and one more if there is one.
 ///
@@ -126,18 +127,6 @@ impl<'a> Walk<'a> {
             }
         }
     }
-}
-
-/// One branch for each status that an index is walked for.
-fn branches(filter: &OrderFilter) -> Vec<Option<OrderStatus>> {
-    let has_owner = filter.customer_id.is_some() || filter.seller_id.is_some();
-    if has_owner || filter.statuses.is_empty() {
-        return vec![None];
-    }
-    let mut statuses = filter.statuses.clone();
-    statuses.sort_unstable_by_key(|status| status.name());
-    statuses.dedup();
-    statuses.into_iter().map(Some).collect()
 }
 
 fn branch(

@@ -5,6 +5,7 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use super::orders::text;
 use super::values::blob;
+use crate::listed::branches;
 
 /// What stands before the parameter of a limit, here and in every other statement. Without the `+` SQLite would compile the statement
 /// anew whenever it is run: its plan could depend on how many rows are wanted.
@@ -61,18 +62,6 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqli
         .push_bind(i64::from(page.skip))
         .push(")");
     query
-}
-
-/// One branch for each status that an index is walked for.
-fn branches(filter: &OrderFilter) -> Vec<Option<OrderStatus>> {
-    let has_owner = filter.customer_id.is_some() || filter.seller_id.is_some();
-    if has_owner || filter.statuses.is_empty() {
-        return vec![None];
-    }
-    let mut statuses = filter.statuses.clone();
-    statuses.sort_unstable_by_key(|status| status.name());
-    statuses.dedup();
-    statuses.into_iter().map(Some).collect()
 }
 
 /// The column whose index is walked.

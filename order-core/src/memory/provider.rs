@@ -86,10 +86,26 @@ impl SimulatedAccount {
 /// What the provider knows of one key.
 #[derive(Debug)]
 struct Known {
-    instruction: Instruction,
+    payment_id: PaymentId,
+    currency: Currency,
     answer: Answer,
     /// How often it still answers that it has not decided.
     undecided: u32,
+    /// What is still to be carried out: nothing, once the answer is final. There is one of these for each payment that was ever made.
+    waiting: Option<Box<Instruction>>,
+}
+
+impl Known {
+    fn new(instruction: &Instruction, answer: Answer, undecided: u32) -> Self {
+        let is_final = undecided == 0 && !matches!(answer, Answer::ActionRequired { .. } | Answer::Approved);
+        Self {
+            payment_id: instruction.payment_id,
+            currency: instruction.amount.currency(),
+            answer,
+            undecided,
+            waiting: (!is_final).then(|| Box::new(instruction.clone())),
+        }
+    }
 }
 
 /// The provider behind the gateway: what it was told, and its books. It keeps the money's rules, whatever it is told.
@@ -134,7 +150,7 @@ impl Provider {
     pub(super) fn begun(&self, first_key: OperationId) -> Option<(PaymentId, Currency, Answer)> {
         let known = self.operations.get(&first_key)?;
         let answer = if known.undecided > 0 { Answer::Unknown } else { known.answer.clone() };
-        Some((known.instruction.payment_id, known.instruction.amount.currency(), answer))
+        Some((known.payment_id, known.currency, answer))
     }
 
     /// A number that was not given before.
@@ -160,7 +176,7 @@ impl Provider {
     /// Carries out what the customer has agreed to.
     pub(super) fn go_ahead(&mut self, key: OperationId) -> Option<Answer> {
         let known = self.operations.get(&key).filter(|known| known.answer == Answer::Approved)?;
-        let instruction = known.instruction.clone();
+        let instruction = known.waiting.clone()?;
         let answer = self.carry_out(&instruction);
         self.remember(&instruction, answer.clone(), 0);
         Some(answer)
@@ -173,10 +189,10 @@ impl Provider {
             if is_question {
                 known.undecided = known.undecided.saturating_sub(1);
             }
-            if !is_question || known.undecided > 0 {
+            let Some(instruction) = known.waiting.clone().filter(|_| is_question && known.undecided == 0)
+            else {
                 return Answer::Unknown;
-            }
-            let instruction = known.instruction.clone();
+            };
             let answer = self.carry_out(&instruction);
             self.remember(&instruction, answer.clone(), 0);
             return answer;
@@ -189,8 +205,7 @@ impl Provider {
         if matches!(instruction.kind, OperationKind::Charge | OperationKind::Authorise) {
             self.firsts.insert(instruction.payment_id, instruction.key);
         }
-        self.operations
-            .insert(instruction.key, Known { instruction: instruction.clone(), answer, undecided });
+        self.operations.insert(instruction.key, Known::new(instruction, answer, undecided));
         self.tell_of(instruction);
     }
 
@@ -272,13 +287,13 @@ impl Provider {
     /// Ends a charge or authorisation that waits for its customer.
     fn give_up_waiting(&mut self, first_key: OperationId) -> bool {
         let Some(known) = self.operations.get_mut(&first_key) else { return false };
-        let waits = matches!(known.answer, Answer::ActionRequired { .. } | Answer::Approved);
-        if waits {
-            known.answer = declined("voided");
-            let instruction = known.instruction.clone();
-            self.tell_of(&instruction);
+        if !matches!(known.answer, Answer::ActionRequired { .. } | Answer::Approved) {
+            return false;
         }
-        waits
+        let Some(instruction) = known.waiting.take() else { return false };
+        known.answer = declined("voided");
+        self.tell_of(&instruction);
+        true
     }
 
     /// The customer has done what was asked of them, or has refused to. Where the caller has to go on, nothing moves yet.
@@ -294,7 +309,7 @@ impl Provider {
         if !matches!(known.answer, Answer::ActionRequired { .. }) {
             return false;
         }
-        let instruction = known.instruction.clone();
+        let Some(instruction) = known.waiting.clone() else { return false };
         let answer = match (approve, caller_goes_on(&instruction)) {
             (true, true) => Answer::Approved,
             (true, false) => self.carry_out(&instruction),
