@@ -11,7 +11,7 @@ use order_core::address::Address;
 use order_core::cart::{CART_LIFETIME, Cart, CartOwner};
 use order_core::error::{Error, StoreError};
 use order_core::gateway::{GatewayError, Hook, Product, Step, Veto};
-use order_core::id::{CustomerId, LineId, LocationId, ProductId, ProviderId, SellerId};
+use order_core::id::{CustomerId, GuestToken, LineId, LocationId, ProductId, ProviderId, SellerId};
 use order_core::memory::{MemoryCatalogue, MemoryStore};
 use order_core::money::{Currency, Money};
 use order_core::order::{Actor, Order, Tender};
@@ -226,6 +226,22 @@ async fn what_another_engine_did_is_not_lost() {
     assert_eq!(ordered.lines.len(), 4, "the line that this engine has not seen is ordered too");
     let error = order(&other).await.unwrap_err();
     assert!(matches!(error, Error::Conflict { code: "cart_empty", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn after_a_login_both_carts_are_known() {
+    let shop = Shop::open().await;
+    let engine = shop.engine();
+    let token = GuestToken::new("a-guest-who-logs-in").unwrap();
+    let guest = CartOwner::Guest(token.clone());
+    engine.carts().add_item(&guest, item(0, 1), None).await.unwrap();
+    engine.carts().add_item(&ann(), item(1, 1), None).await.unwrap();
+    engine.carts().merge(&token, &CustomerId::new("ann").unwrap()).await.unwrap();
+    shop.asked();
+    let cart = engine.carts().add_item(&ann(), item(2, 1), None).await.unwrap();
+    assert_eq!((cart.version, cart.lines.len()), (3, 3));
+    engine.carts().add_item(&guest, item(3, 1), None).await.unwrap();
+    assert_eq!(shop.asked(), (0, 2), "neither is read");
 }
 
 /// Only what an old cart may be to blame for is looked into, and a hook is not asked for its opinion twice.

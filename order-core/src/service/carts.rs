@@ -191,7 +191,10 @@ impl Carts<'_> {
                 set.carts.push(CartPut { expected: version, cart: cart.clone() });
             }
             match parts.commit(&set).await? {
-                Ok(()) => return Ok(cart),
+                Ok(()) => {
+                    set.carts.into_iter().for_each(|put| parts.known_carts.put(put.cart));
+                    return Ok(cart);
+                }
                 Err(refusal) => try_again(&refusal)?,
             }
         }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::cart::{Cart, CartOwner, CartStatus};
@@ -85,11 +86,18 @@ type OpenCart = Option<Cart>;
 /// Nothing is believed because it is remembered. A commit names the version the cart must still have, so what is made of an old cart
 /// is refused; and an error that an old cart may be to blame for is looked into ([`Parts::look_again`]). Where other engines
 /// change the same carts, so that this happens more often than it is worth, carts are read as if there were no memory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct KnownCarts(Mutex<Shelves>);
 
+impl fmt::Debug for KnownCarts {
+    /// Without the carts: they are many, and whose they are is nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownCarts").finish_non_exhaustive()
+    }
+}
+
 /// The carts of two ages. When the young ones are many, the old ones are forgotten and the young ones are old.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shelves {
     young: HashMap<CartOwner, OpenCart>,
     old: HashMap<CartOwner, OpenCart>,
@@ -111,7 +119,7 @@ impl Shelves {
 
 impl KnownCarts {
     /// Notes what was written: the owner's open cart, or that there is none any more.
-    fn put(&self, cart: Cart) {
+    pub(crate) fn put(&self, cart: Cart) {
         let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shelves.size += 1 + cart.lines.len();
         let owner = cart.owner.clone();
@@ -122,8 +130,8 @@ impl KnownCarts {
         }
     }
 
-    /// Takes what is remembered of an owner. Whoever changes the cart puts it back as it was written, and nobody does if its
-    /// outcome is not known.
+    /// Takes what is remembered of an owner. Whoever changes the cart puts it back as it was written, and nobody does when it is
+    /// not known whether it was.
     fn take(&self, owner: &CartOwner) -> Option<OpenCart> {
         let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let young = shelves.young.remove(owner);
