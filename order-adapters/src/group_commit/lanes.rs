@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Link;
-use super::settle::Settling;
-use super::writer::Job;
+use super::settle::{Job, Settling};
 
 /// So many ways to the database. The one that was used last is used next: the server is prepared for it.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use std::time::Duration;
 use order_core::StoreError;
 use order_core::error::BoxError;
 use order_core::store::CommitOutcome;
+use tokio::sync::oneshot;
 
 use super::sums::{add, admit};
-use super::writer::Job;
-use super::{Failed, Link, Rows, Sums, Trouble, internal, unavailable};
+use super::{Failed, Form, Link, Rows, Sums, Trouble, internal, unavailable};
 
 /// How often a write-set that no guard refuses is tried when the database does. Each time somebody else must have been faster.
 const MAX_UNEXPLAINED: u32 = 20;
@@ -22,6 +22,13 @@ const MAX_AGAIN: u32 = 60;
 /// How often a lost connection is replaced before the outcome is left unknown. A write-set is applied once, so that it may be
 /// sent again.
 const MAX_LOST: u32 = 1;
+
+/// A write-set and whoever waits for its outcome.
+#[derive(Debug)]
+pub(super) struct Job<F: Form> {
+    pub(super) rows: Rows<F>,
+    pub(super) reply: oneshot::Sender<Result<CommitOutcome, StoreError>>,
+}
 
 /// Write-sets on their way to their outcomes.
 ///

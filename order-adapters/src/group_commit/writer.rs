@@ -6,6 +6,7 @@ use order_core::store::CommitOutcome;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::lanes::{Borrowed, Lanes};
+use super::settle::Job;
 use super::touched::Touched;
 use super::{Form, Link, Rows, unavailable};
 
@@ -35,13 +36,6 @@ impl<L: Link> Clone for Writer<L> {
     fn clone(&self) -> Self {
         Self { queue: self.queue.clone(), lanes: Arc::clone(&self.lanes) }
     }
-}
-
-/// A write-set and whoever waits for its outcome.
-#[derive(Debug)]
-pub(super) struct Job<F: Form> {
-    pub(super) rows: Rows<F>,
-    pub(super) reply: oneshot::Sender<Result<CommitOutcome, StoreError>>,
 }
 
 type Jobs<F> = Mutex<mpsc::Receiver<Job<F>>>;
