@@ -124,6 +124,8 @@ impl Shop {
     async fn all_pages(&self, repairs: bool) -> Told {
         let mut told = Told::default();
         let mut window = self.window(3);
+        // Longer than any life here takes.
+        window.from = window.to - Duration::days(60);
         loop {
             let reconciliation = self.engine.reconciliation();
             let page: ReconciliationPage = if repairs {
