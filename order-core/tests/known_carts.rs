@@ -3,21 +3,22 @@
 #![cfg(feature = "memory")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by it")]
 
+mod noting;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use order_core::address::Address;
+use noting::{Noting, address};
 use order_core::cart::{CART_LIFETIME, Cart, CartOwner};
-use order_core::error::{Error, StoreError};
+use order_core::error::Error;
 use order_core::gateway::{GatewayError, Hook, Product, Step, Veto};
 use order_core::id::{CustomerId, GuestToken, LineId, LocationId, ProductId, ProviderId, SellerId};
-use order_core::memory::{MemoryCatalogue, MemoryStore};
+use order_core::memory::MemoryCatalogue;
 use order_core::money::{Currency, Money};
 use order_core::order::{Actor, Order, Tender};
 use order_core::payment::PaymentMethod;
 use order_core::service::{AddItem, Engine, PlaceOrder, Request};
-use order_core::store::{Commit, CommitOutcome, Store, WriteSet};
 use order_core::time::{Duration, ManualClock};
 use proptest::prelude::*;
 
@@ -100,7 +101,7 @@ async fn answers(steps: &[Asked], remember: bool) -> Vec<String> {
 
 /// A shop with one customer, which several engines work on.
 struct Shop {
-    store: Arc<Counting>,
+    store: Arc<Noting>,
     clock: Arc<ManualClock>,
     hook: Arc<Refusing>,
 }
@@ -110,12 +111,7 @@ const PRODUCTS: usize = 4;
 impl Shop {
     /// With twenty units of each product.
     async fn open() -> Self {
-        let store = Arc::new(Counting {
-            inner: Arc::new(MemoryStore::default()),
-            reads: AtomicUsize::new(0),
-            commits: AtomicUsize::new(0),
-        });
-        let shop = Self { store, clock: Arc::default(), hook: Arc::default() };
+        let shop = Self { store: Arc::new(Noting::new()), clock: Arc::default(), hook: Arc::default() };
         let staff = Request::by(Actor::Service("shop".to_owned()));
         for product in 0..PRODUCTS {
             let main = LocationId::new("main").unwrap();
@@ -139,39 +135,9 @@ impl Shop {
 
     /// How often the store was asked for a cart, and to commit, since the last time.
     fn asked(&self) -> (usize, usize) {
-        (self.store.reads.swap(0, Ordering::Relaxed), self.store.commits.swap(0, Ordering::Relaxed))
-    }
-}
-
-/// A store that counts how often it is asked for an owner's cart, and to commit.
-#[derive(Debug)]
-struct Counting {
-    inner: Arc<dyn Store>,
-    reads: AtomicUsize,
-    commits: AtomicUsize,
-}
-
-impl Counting {
-    async fn pass<T, F>(
-        &self,
-        name: &'static str,
-        call: impl Fn() -> F + Send + Sync,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, StoreError>> + Send,
-    {
-        self.reads.fetch_add(usize::from(name == "find_open_cart"), Ordering::Relaxed);
-        call().await
-    }
-}
-
-order_core::decorate_store!(Counting);
-
-#[async_trait]
-impl Commit for Counting {
-    async fn commit(&self, set: &WriteSet) -> Result<CommitOutcome, StoreError> {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.inner.commit(set).await
+        let asked = self.store.take();
+        let count = |name| asked.iter().filter(|asked| **asked == name).count();
+        (count("find_open_cart"), count("commit"))
     }
 }
 
@@ -292,20 +258,10 @@ async fn engines_that_change_the_same_carts_in_turn_soon_read_them() {
 }
 
 async fn order(engine: &Engine) -> order_core::Result<Order> {
-    let address = Address {
-        line1: "12 Harbour Street".to_owned(),
-        line2: None,
-        city: "Cork".to_owned(),
-        state: None,
-        postal_code: "T12 X70A".to_owned(),
-        country: "IE".to_owned(),
-        contact_name: None,
-        contact_phone: None,
-    };
     let by_ann = Request::by(Actor::Customer(CustomerId::new("ann").unwrap()));
     let courier = ProviderId::new("courier").unwrap();
     let tender = Tender { method: PaymentMethod::Cod, ..Tender::card(courier, None) };
-    let command = PlaceOrder::from_cart(address, tender);
+    let command = PlaceOrder::from_cart(address(), tender);
     engine.orders().place(command, &by_ann).await.map(|done| done.value)
 }
 

@@ -2,58 +2,23 @@
 #![cfg(feature = "memory")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by it")]
 
-use std::sync::{Arc, Mutex};
+mod noting;
 
-use async_trait::async_trait;
-use order_core::address::Address;
+use std::sync::Arc;
+
 use order_core::cart::CartOwner;
-use order_core::error::StoreError;
 use order_core::gateway::Product;
 use order_core::id::{CustomerId, IdempotencyKey, LocationId, ProductId, ProviderId, SellerId};
-use order_core::memory::{MemoryCatalogue, MemoryStore, RecordingPublisher, SimulatedGateway};
+use order_core::memory::{MemoryCatalogue, RecordingPublisher, SimulatedGateway};
 use order_core::money::{Currency, Money};
 use order_core::order::{Actor, OrderStatus, Tender};
 use order_core::service::{AddItem, CancelOrder, Engine, OrderItem, PlaceOrder, RefundTarget, Request};
-use order_core::store::{Commit, CommitOutcome, Store, WriteSet};
 
-/// A store that notes what it is asked.
-#[derive(Debug)]
-struct Noting {
-    inner: Arc<dyn Store>,
-    asked: Mutex<Vec<&'static str>>,
-}
-
-impl Noting {
-    /// What it was asked since the last time.
-    fn take(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.asked.lock().unwrap())
-    }
-
-    async fn pass<T, F>(
-        &self,
-        name: &'static str,
-        call: impl Fn() -> F + Send + Sync,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, StoreError>> + Send,
-    {
-        self.asked.lock().unwrap().push(name);
-        call().await
-    }
-}
-
-order_core::decorate_store!(Noting);
-
-#[async_trait]
-impl Commit for Noting {
-    async fn commit(&self, set: &WriteSet) -> Result<CommitOutcome, StoreError> {
-        self.pass("commit", || self.inner.commit(set)).await
-    }
-}
+use noting::{Noting, address};
 
 /// A shop with fifty products, and a hundred units of each.
 async fn open() -> (Arc<Noting>, Engine, Vec<Product>) {
-    let store = Arc::new(Noting { inner: Arc::new(MemoryStore::default()), asked: Mutex::default() });
+    let store = Arc::new(Noting::new());
     let goods: Vec<_> = (0..50).map(product).collect();
     let engine = engine(&store, &goods);
     let boss = Request::by(Actor::Staff(CustomerId::new("boss").unwrap()));
@@ -171,17 +136,4 @@ fn simulated() -> ProviderId {
 fn product(number: u32) -> Product {
     let id = ProductId::new(format!("product-{number}")).unwrap();
     Product::new(id, "Something", SellerId::new("north").unwrap(), Money::from_minor(1_230, Currency::EUR))
-}
-
-fn address() -> Address {
-    Address {
-        line1: "12 Harbour Street".to_owned(),
-        line2: None,
-        city: "Cork".to_owned(),
-        state: None,
-        postal_code: "T12 X70A".to_owned(),
-        country: "IE".to_owned(),
-        contact_name: None,
-        contact_phone: None,
-    }
 }

@@ -13,7 +13,8 @@ pub trait Hook: fmt::Debug + Send + Sync {
     /// Its name, for the error that the caller sees.
     fn name(&self) -> &'static str;
 
-    /// Whether the step may be taken. It may be asked again about the same step, when the order changed meanwhile.
+    /// Whether the step may be taken. It may be asked again about the same step, when the order, or the cart that it is
+    /// made of, changed meanwhile.
     ///
     /// # Errors
     /// [`GatewayError`]: the step is not taken.

@@ -189,10 +189,10 @@ impl Provider {
             if is_question {
                 known.undecided = known.undecided.saturating_sub(1);
             }
-            let Some(instruction) = known.waiting.clone().filter(|_| is_question && known.undecided == 0)
-            else {
+            if !is_question || known.undecided > 0 {
                 return Answer::Unknown;
-            };
+            }
+            let Some(instruction) = known.waiting.clone() else { return Answer::Unknown };
             let answer = self.carry_out(&instruction);
             self.remember(&instruction, answer.clone(), 0);
             return answer;

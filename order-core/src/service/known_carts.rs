@@ -7,76 +7,6 @@ use crate::error::{Error, Result};
 use crate::id::CartId;
 use crate::service::engine::Parts;
 
-/// A cart that is about to be changed.
-#[derive(Debug)]
-pub(crate) struct KnownCart {
-    pub(crate) cart: Cart,
-    /// Whether the store has not been asked.
-    is_remembered: bool,
-}
-
-impl KnownCart {
-    /// Whether nothing was done to the cart between the two. A cart that was never stored has a new id each time.
-    fn is_same(&self, other: &Self) -> bool {
-        let (one, other) = (&self.cart, &other.cart);
-        one.version == other.version && (one.version == 0 || one.id == other.id)
-    }
-}
-
-impl Parts {
-    /// The owner's open cart, expired or not, as it is remembered or else as the store has it; a new one when there is none.
-    pub(crate) async fn known_cart(&self, owner: &CartOwner) -> Result<KnownCart> {
-        let Some(cart) = self.known_carts.take(owner) else { return self.stored_cart(owner).await };
-        let remembered =
-            KnownCart { cart: cart.unwrap_or_else(|| self.new_cart(owner)), is_remembered: true };
-        if self.known_carts.is_relied_on() { Ok(remembered) } else { self.read_again(&remembered).await }
-    }
-
-    /// After a refusal: the cart as the store has it.
-    pub(crate) async fn read_again(&self, known: &KnownCart) -> Result<KnownCart> {
-        let stored = self.stored_cart(&known.cart.owner).await?;
-        if known.is_remembered {
-            self.known_carts.judge(stored.is_same(known));
-        }
-        Ok(stored)
-    }
-
-    /// After an error: the cart as the store has it, if the one that was known may be to blame.
-    ///
-    /// # Errors
-    /// The error, if it is right about the cart that the store has.
-    pub(crate) async fn look_again(&self, known: &KnownCart, error: Error) -> Result<KnownCart> {
-        if !known.is_remembered {
-            return Err(error);
-        }
-        let stored = self.read_again(known).await?;
-        if stored.is_same(known) { Err(error) } else { Ok(stored) }
-    }
-
-    /// After a commit: remembers the cart as it was written.
-    pub(crate) fn cart_written(&self, known: &KnownCart, cart: Cart) {
-        if known.is_remembered {
-            self.known_carts.judge(true);
-        }
-        self.known_carts.put(cart);
-    }
-
-    /// The owner's open cart as the store has it, expired or not; a new one when there is none.
-    pub(crate) async fn open_cart(&self, owner: &CartOwner) -> Result<Cart> {
-        let cart = self.store.find_open_cart(owner).await?;
-        Ok(cart.unwrap_or_else(|| self.new_cart(owner)))
-    }
-
-    async fn stored_cart(&self, owner: &CartOwner) -> Result<KnownCart> {
-        Ok(KnownCart { cart: self.open_cart(owner).await?, is_remembered: false })
-    }
-
-    fn new_cart(&self, owner: &CartOwner) -> Cart {
-        let now = self.now();
-        Cart::new(CartId::new(&*self.ids, now), owner.clone(), now)
-    }
-}
-
 /// What an owner has: an open cart, or none.
 type OpenCart = Option<Cart>;
 
@@ -151,6 +81,76 @@ impl KnownCarts {
     }
 }
 
+/// A cart that is about to be changed.
+#[derive(Debug)]
+pub(crate) struct KnownCart {
+    pub(crate) cart: Cart,
+    /// Whether the store has not been asked.
+    is_remembered: bool,
+}
+
+impl KnownCart {
+    /// Whether nothing was done to the cart between the two. A cart that was never stored has a new id each time.
+    fn is_same(&self, other: &Self) -> bool {
+        let (one, other) = (&self.cart, &other.cart);
+        one.version == other.version && (one.version == 0 || one.id == other.id)
+    }
+}
+
+impl Parts {
+    /// The owner's open cart, expired or not, as it is remembered or else as the store has it; a new one when there is none.
+    pub(crate) async fn known_cart(&self, owner: &CartOwner) -> Result<KnownCart> {
+        let Some(cart) = self.known_carts.take(owner) else { return self.stored_cart(owner).await };
+        let remembered =
+            KnownCart { cart: cart.unwrap_or_else(|| self.new_cart(owner)), is_remembered: true };
+        if self.known_carts.is_relied_on() { Ok(remembered) } else { self.read_again(&remembered).await }
+    }
+
+    /// After a refusal: the cart as the store has it.
+    pub(crate) async fn read_again(&self, known: &KnownCart) -> Result<KnownCart> {
+        let stored = self.stored_cart(&known.cart.owner).await?;
+        if known.is_remembered {
+            self.known_carts.judge(stored.is_same(known));
+        }
+        Ok(stored)
+    }
+
+    /// After an error: the cart as the store has it, if the one that was known may be to blame.
+    ///
+    /// # Errors
+    /// The error, if it is right about the cart that the store has.
+    pub(crate) async fn look_again(&self, known: &KnownCart, error: Error) -> Result<KnownCart> {
+        if !known.is_remembered {
+            return Err(error);
+        }
+        let stored = self.read_again(known).await?;
+        if stored.is_same(known) { Err(error) } else { Ok(stored) }
+    }
+
+    /// After a commit: remembers the cart as it was written.
+    pub(crate) fn cart_written(&self, known: &KnownCart, cart: Cart) {
+        if known.is_remembered {
+            self.known_carts.judge(true);
+        }
+        self.known_carts.put(cart);
+    }
+
+    /// The owner's open cart as the store has it, expired or not; a new one when there is none.
+    pub(crate) async fn open_cart(&self, owner: &CartOwner) -> Result<Cart> {
+        let cart = self.store.find_open_cart(owner).await?;
+        Ok(cart.unwrap_or_else(|| self.new_cart(owner)))
+    }
+
+    async fn stored_cart(&self, owner: &CartOwner) -> Result<KnownCart> {
+        Ok(KnownCart { cart: self.open_cart(owner).await?, is_remembered: false })
+    }
+
+    fn new_cart(&self, owner: &CartOwner) -> Cart {
+        let now = self.now();
+        Cart::new(CartId::new(&*self.ids, now), owner.clone(), now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +165,7 @@ mod tests {
         for number in 0..3 * Shelves::SIZE {
             known.put(Cart::new(CartId::new(&SystemIds, now), owner(number)?, now));
         }
+        assert!(!format!("{known:?}").contains("c-"), "{known:?}");
         let remembered = (0..3 * Shelves::SIZE)
             .map(|number| owner(number).map(|owner| known.take(&owner).is_some()))
             .collect::<Result<Vec<bool>, _>>()?;
