@@ -48,6 +48,8 @@ pub mod paypal;
 pub mod postgres;
 #[cfg(any(feature = "paypal", feature = "square", feature = "stripe"))]
 mod provider;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod readers;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "square")]

@@ -4,9 +4,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
+use order_adapters::postgres::PostgresStore;
 use order_core::conformance::sample::Sampler;
-use order_core::store::{Commit, CommitOutcome};
+use order_core::id::ProductId;
+use order_core::store::{Commit, CommitOutcome, StockRepository};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,13 +72,37 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asked: Arc<Ato
     }
 }
 
-#[tokio::test]
-async fn a_commit_is_one_round_trip_whatever_it_holds() {
+/// A store that reaches the server through a listener.
+async fn open() -> (Listener, Schema, PostgresStore) {
     let listener = Listener::start().await;
     let schema = Schema::new();
-    let builder =
-        order_adapters::postgres::PostgresStore::builder(format!("{}?sslmode=disable", listener.url));
+    let builder = PostgresStore::builder(format!("{}?sslmode=disable", listener.url));
     let store = builder.schema(&schema.name).accept_loss().writers(1).open().await.unwrap();
+    (listener, schema, store)
+}
+
+/// And one more now and then, when the pool has a look at the connection.
+#[tokio::test]
+async fn a_read_is_one_round_trip() {
+    const READS: usize = 100;
+    let (listener, _schema, store) = open().await;
+    let sampler = Sampler::new(22);
+    assert_eq!(store.commit(&sampler.receive(&[("tea", 100)])).await.unwrap(), CommitOutcome::Applied);
+    let products = [ProductId::new("tea").unwrap()];
+    let start = Instant::now();
+    // The first one prepares its statement.
+    store.stock_levels(&products).await.unwrap();
+    listener.asked();
+    for _ in 0..READS {
+        assert_eq!(store.stock_levels(&products).await.unwrap().len(), 1);
+    }
+    let looks = usize::try_from(start.elapsed().as_secs()).unwrap() + 1;
+    assert!((READS..=READS + 2 * looks).contains(&listener.asked()));
+}
+
+#[tokio::test]
+async fn a_commit_is_one_round_trip_whatever_it_holds() {
+    let (listener, _schema, store) = open().await;
     let sampler = Sampler::new(21);
     let products: Vec<String> = (0..50).map(|index| format!("p-{index:02}")).collect();
     let goods: Vec<(&str, i64)> = products.iter().map(|product| (product.as_str(), 100)).collect();

@@ -409,6 +409,21 @@ async fn a_caller_that_is_dropped_leaves_nothing_half_done() {
     assert_eq!(store.commit(&sampler.receive(&[("tea", 1)])).await.unwrap(), CommitOutcome::Applied);
 }
 
+/// A host may keep the store for longer than the runtime it was used in.
+#[test]
+fn a_store_may_outlive_its_runtime() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let store = runtime.block_on(async {
+        let store = place.open().await.unwrap();
+        let page = store.list_orders(&OrderFilter::default(), PageRequest::first(1)).await.unwrap();
+        assert!(page.items.is_empty(), "a reader has read");
+        store
+    });
+    drop(runtime);
+    drop(store);
+}
+
 #[tokio::test]
 async fn a_store_in_memory_is_a_store() {
     let sampler = Sampler::new(6);

@@ -51,8 +51,8 @@ mod values;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sqlx::postgres::{PgPool, PgRow};
-use ::sqlx::{AssertSqlSafe, SqlStr};
+use ::sqlx::postgres::{PgRow, Postgres};
+use ::sqlx::{AssertSqlSafe, Connection as _, SqlStr};
 use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::store::{Retention, StoreHealth};
@@ -70,14 +70,15 @@ use values::{counter, failed, unavailable};
 
 use crate::group_commit::Writer;
 use crate::listed::Listed;
+use crate::readers::Readers;
 
 /// A store in a PostgreSQL database. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     writer: Writer<Link>,
-    readers: PgPool,
+    readers: Readers<Postgres>,
     /// For reads that may be behind.
-    stale: PgPool,
+    stale: Readers<Postgres>,
     listed: Arc<Listed>,
     schema: Schema,
     apply_sql: SqlStr,
@@ -102,18 +103,22 @@ impl PostgresStore {
 
     async fn rows(
         &self,
-        pool: &PgPool,
+        readers: &Readers<Postgres>,
         context: &'static str,
         query: Query<'_>,
     ) -> Result<Vec<PgRow>, StoreError> {
         let query = query.persistent(self.prepares);
         let running = async {
-            if self.prepares {
-                return query.fetch_all(pool).await;
-            }
-            let mut transaction = pool.begin().await?;
-            let rows = query.fetch_all(&mut *transaction).await?;
-            transaction.commit().await?;
+            let mut reader = readers.acquire().await?;
+            let rows = if self.prepares {
+                query.fetch_all(reader.connection()).await?
+            } else {
+                let mut transaction = reader.connection().begin().await?;
+                let rows = query.fetch_all(&mut *transaction).await?;
+                transaction.commit().await?;
+                rows
+            };
+            reader.keep();
             Ok(rows)
         };
         let done = tokio::time::timeout(self.patience, running).await;

@@ -13,6 +13,7 @@ use super::single::apply_one_sql;
 use super::statement::apply_sql;
 use crate::group_commit::Writer;
 use crate::listed::Listed;
+use crate::readers::Readers;
 
 /// The schema, unless another one is named.
 const SCHEMA: &str = "order_engine";
@@ -214,9 +215,9 @@ impl PostgresBuilder {
             apply_one_sql: schema.sql(&apply_one_sql()).into_sql_str(),
             look_sql: schema.sql(&look_sql()).into_sql_str(),
         };
-        let readers = self.pool(options);
+        let readers = Readers::new(self.pool(options));
         let stale = match &self.replica {
-            Some(url) => self.pool(self.options(url)?),
+            Some(url) => Readers::new(self.pool(self.options(url)?)),
             None => readers.clone(),
         };
         Ok(PostgresStore {

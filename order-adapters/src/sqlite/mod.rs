@@ -39,6 +39,7 @@ mod inbox;
 mod inventory;
 mod journal;
 mod list;
+mod moment;
 mod open;
 mod orders;
 mod outbox;
@@ -55,23 +56,23 @@ use async_trait::async_trait;
 use order_core::StoreError;
 use order_core::store::{Retention, StoreHealth};
 use order_core::time::Timestamp;
-use sqlx::SqlitePool;
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 
 pub use open::{OpenError, SqliteBuilder, Synchronous};
 
+use moment::soon;
 use statement::Statement;
 use values::failed;
 use writer::{Idle, Writer};
 
 use crate::listed::Listed;
+use crate::readers::{Reader, Readers};
 
 /// A store in an SQLite file. See the [module](self). Clones share everything.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     /// A store in memory has none: it is one connection.
-    readers: Option<SqlitePool>,
+    readers: Option<Readers<Sqlite>>,
     writer: Writer,
     listed: Arc<Listed>,
 }
@@ -81,14 +82,21 @@ type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 /// A connection to read on.
 enum Reading<'a> {
     Writers(Idle<'a>),
-    Own(PoolConnection<Sqlite>),
+    Own(Reader<Sqlite>),
 }
 
 impl Reading<'_> {
     fn connection(&mut self) -> &mut SqliteConnection {
         match self {
             Self::Writers(connection) => connection,
-            Self::Own(connection) => connection,
+            Self::Own(reader) => reader.connection(),
+        }
+    }
+
+    /// Everything it was asked for was read.
+    fn keep(self) {
+        if let Self::Own(reader) = self {
+            reader.keep();
         }
     }
 }
@@ -116,21 +124,34 @@ impl SqliteStore {
         context: &'static str,
         query: Query<'_>,
     ) -> Result<Option<SqliteRow>, StoreError> {
-        let read = async { query.fetch_optional(self.at_hand().await?.connection()).await };
+        let read = async {
+            let mut reading = self.at_hand().await?;
+            let row = soon(query.fetch_optional(reading.connection())).await?;
+            reading.keep();
+            Ok(row)
+        };
         read.await.map_err(|error| failed(context, error))
     }
 
     /// A few rows that are found by their keys.
     async fn few(&self, context: &'static str, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-        let read = async { query.fetch_all(self.at_hand().await?.connection()).await };
-        read.await.map_err(|error| failed(context, error))
+        all_of(self.at_hand(), query).await.map_err(|error| failed(context, error))
     }
 
     /// All that is found.
     async fn all(&self, context: &'static str, query: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
-        let read = async { query.fetch_all(self.apart().await?.connection()).await };
-        read.await.map_err(|error| failed(context, error))
+        all_of(self.apart(), query).await.map_err(|error| failed(context, error))
     }
+}
+
+async fn all_of(
+    reading: impl Future<Output = Result<Reading<'_>, sqlx::Error>>,
+    query: Query<'_>,
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let mut reading = reading.await?;
+    let rows = soon(query.fetch_all(reading.connection())).await?;
+    reading.keep();
+    Ok(rows)
 }
 
 #[async_trait]

@@ -14,6 +14,7 @@ use super::statement::PROGRAM;
 use super::values::is_busy;
 use super::writer::Writer;
 use crate::listed::Listed;
+use crate::readers::Readers;
 
 /// How long a write waits for other processes before it is given up as unavailable.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -194,11 +195,12 @@ impl SqliteBuilder {
             Checkpoints::start(one.connect_lazy_with(others))
         });
         let readers = is_file.then(|| {
-            SqlitePoolOptions::new()
+            let several = SqlitePoolOptions::new()
                 .max_connections(self.readers)
                 .test_before_acquire(false)
-                .acquire_timeout(self.busy_timeout)
-                .connect_lazy_with(options.pragma("query_only", "ON").pragma("cache_size", READERS_CACHE))
+                .acquire_timeout(self.busy_timeout);
+            let options = options.pragma("query_only", "ON").pragma("cache_size", READERS_CACHE);
+            Readers::new(several.connect_lazy_with(options))
         });
         Ok(SqliteStore { readers, writer: Writer::start(writer, checkpoints), listed: Listed::new() })
     }

@@ -5,6 +5,8 @@ use futures_util::TryStreamExt as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Either, Executor as _, SqlSafeStr as _, SqlStr};
 
+use super::moment::soon;
+
 /// What makes of a connection one that applies write-sets: the view, and the triggers behind it.
 pub(super) static PROGRAM: LazyLock<String> =
     LazyLock::new(|| include_str!("apply.sql").replace("{head}", include_str!("apply_head.sql")));
@@ -161,7 +163,7 @@ impl Statement {
         };
         let mut results = connection.fetch_many(sqlx::query_with(sql, self.arguments(parameters)?));
         let mut tally = Tally::default();
-        while let Some(result) = results.try_next().await? {
+        while let Some(result) = soon(results.try_next()).await? {
             match result {
                 Either::Right(row) => tally.rows.push(row),
                 // Nothing comes behind it.

@@ -3,7 +3,7 @@ use crate::error::{Error, Result};
 use crate::id::OrderId;
 use crate::order::{Actor, Context, Draft, LatePayment, Order, OrderPolicy};
 use crate::service::engine::{MAX_TRIES, Parts};
-use crate::service::{Done, Request};
+use crate::service::{Done, Idempotency, Request};
 use crate::store::{Aggregate, IdempotencyPut, IdempotencyRecord, Refusal, UniqueKey, WriteSet};
 use crate::time::Timestamp;
 
@@ -63,8 +63,13 @@ impl Parts {
             }
             return Ok(Key::Used(record));
         }
-        let (key, fingerprint) = (idempotency.key.clone(), idempotency.fingerprint.clone());
-        Ok(Key::Fresh(Some(IdempotencyRecord::new(scope, key, fingerprint, subject, self.now()))))
+        Ok(Key::Fresh(self.unused_key(request, subject)))
+    }
+
+    /// The record of a request's idempotency key, for a commit to write: it is refused if there is one already.
+    pub(crate) fn unused_key(&self, request: &Request, subject: uuid::Uuid) -> Option<IdempotencyRecord> {
+        let Idempotency { key, fingerprint } = request.idempotency.clone()?;
+        Some(IdempotencyRecord::new(request.scope(), key, fingerprint, subject, self.now()))
     }
 
     /// Answers a request whose key was taken while it was being decided.

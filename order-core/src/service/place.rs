@@ -12,7 +12,7 @@ use crate::service::carts::sold;
 use crate::service::change::{Key, begin_answer, try_again};
 use crate::service::engine::{MAX_TRIES, Parts};
 use crate::service::{Done, Request};
-use crate::store::{CartPut, Refusal};
+use crate::store::{CartPut, IdempotencyRecord, Refusal};
 
 /// An order to be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +59,44 @@ struct Wish {
     price_seen: Option<Money>,
 }
 
+/// An order that was placed, and whose payment is still to be driven.
+struct Placed {
+    order: Order,
+    drive: Drive,
+    /// The request's key, if the order's first commit has not answered it.
+    open: Option<IdempotencyRecord>,
+    correlation: Option<String>,
+}
+
 impl Parts {
     /// Places an order: one commit holds the stock, writes the order and its payment, closes the cart and notes the idempotency
     /// key. Only then is the provider called.
+    ///
+    /// A key that was used before refuses that commit, and most keys were not. So it is looked up only when the order can't be placed.
     pub(crate) async fn place(&self, command: PlaceOrder, request: &Request) -> Result<Done<Order>> {
         let Actor::Customer(customer_id) = &request.actor else {
             return Err(Error::Forbidden { what: "an order is placed by a customer" });
         };
-        let mut record = match self.key(request, uuid::Uuid::nil()).await? {
-            Key::Used(record) => return Box::pin(self.replay(record, request)).await,
-            Key::Fresh(record) => record,
-        };
+        match self.place_new(&command, customer_id, request).await {
+            Ok(Placed { order, drive, open, correlation }) => {
+                Box::pin(self.drive(order, drive, open, correlation.as_deref())).await.map(Done::now)
+            }
+            // Who can't tell what was written can't tell what was written before.
+            Err(error @ (Error::Store(_) | Error::OutcomeUnknown)) => Err(error),
+            Err(error) => match self.key(request, uuid::Uuid::nil()).await? {
+                Key::Used(record) => Box::pin(self.replay(record, request)).await,
+                Key::Fresh(_) => Err(error),
+            },
+        }
+    }
+
+    /// Places an order as if its key was never used.
+    async fn place_new(
+        &self,
+        command: &PlaceOrder,
+        customer_id: &CustomerId,
+        request: &Request,
+    ) -> Result<Placed> {
         self.check_tender(&command.tender)?;
         let customer = self.active_customer(customer_id).await?;
         let owner = CartOwner::Customer(customer_id.clone());
@@ -82,7 +109,7 @@ impl Parts {
             let context = self.context(request);
             let ordered = cart.as_ref().map(|known| &known.cart);
             let contact = customer.contact.clone();
-            let decided = self.decide(&command, customer_id, contact, ordered, is_short, &context).await;
+            let decided = self.decide(command, customer_id, contact, ordered, is_short, &context).await;
             let draft = match (decided, &cart) {
                 (Ok(draft), _) => draft,
                 (Err(error), Some(known)) => {
@@ -94,10 +121,7 @@ impl Parts {
             let mut drive = Drive::default();
             drive.claim(draft.events());
             let (mut set, order) = draft.into_write_set();
-            if let Some(record) = &mut record {
-                record.subject = order.id.uuid();
-            }
-            let mut open = record.clone();
+            let mut open = self.unused_key(request, order.id.uuid());
             set.idempotency = begin_answer(&mut open, &order, context.now, &drive);
             if let Some(known) = &cart {
                 set.carts.push(close(&known.cart, order.id, &context)?);
@@ -107,10 +131,9 @@ impl Parts {
                     if let (Some(known), Some(put)) = (&cart, set.carts.pop()) {
                         self.cart_written(known, put.cart);
                     }
-                    let correlation = context.correlation.as_deref();
-                    return Box::pin(self.drive(order, drive, open, correlation)).await.map(Done::now);
+                    return Ok(Placed { order, drive, open, correlation: context.correlation });
                 }
-                Err(Refusal::IdempotencyKey) => return Box::pin(self.replay_refused(request)).await,
+                Err(Refusal::IdempotencyKey) => return Err(Error::Contended),
                 Err(Refusal::Stock(_)) => is_short = true,
                 Err(refusal) => try_again(&refusal)?,
             }
