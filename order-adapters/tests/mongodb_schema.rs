@@ -245,9 +245,13 @@ async fn to_previous_version(hand: &Hand, orders: &[&Order]) {
     write_sets.drop_index("write_sets_once").await.unwrap();
     let alone = write_sets.update_many(doc! {}, doc! { "$unset": { "sets": 1 } });
     alone.bypass_document_validation(true).await.unwrap();
-    let by_age = IndexOptions::builder().name("write_sets_by_age".to_owned()).build();
-    let by_age = IndexModel::builder().keys(doc! { "at": 1 }).options(by_age).build();
-    write_sets.create_index(by_age).await.unwrap();
+    let index = |name: &str, keys| {
+        let named = IndexOptions::builder().name(name.to_owned()).build();
+        IndexModel::builder().keys(keys).options(named).build()
+    };
+    write_sets.create_index(index("write_sets_by_age", doc! { "at": 1 })).await.unwrap();
+    let by_creation = index("orders_by_creation", doc! { "created_at": 1, "_id": 1 });
+    documents.create_index(by_creation).await.unwrap();
     hand.accepts("schema", set("version", 3_i64)).await;
 }
 
@@ -267,6 +271,7 @@ async fn orders_of_the_previous_version_go_on() {
     let store = shop.place.open().await;
     let made = made(&shop.hand).await;
     assert!(!made.contains("write_sets.write_sets_by_age") && made.contains("write_sets.write_sets_once"));
+    assert!(!made.contains("orders.orders_by_creation") && made.contains("orders.orders_by_customer"));
     for set in [&place, &other] {
         assert_eq!(store.commit(set).await.unwrap(), CommitOutcome::Applied, "it was applied before");
     }

@@ -201,7 +201,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     for _ in 0..3 {
         place.schema.open().await.close().await;
     }
-    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 10);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 11);
     assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
 }
 

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 
 /// Where new ids come from.
 pub trait IdSource: fmt::Debug + Send + Sync {
-    /// A new `UUIDv7` whose time part is `now`.
+    /// A new `UUIDv7` whose time part is `now`. Lists of a span of time rely on it.
     fn next(&self, now: Timestamp) -> Uuid;
 }
 
@@ -76,6 +76,13 @@ fn random_tail() -> [u8; 10] {
     tail
 }
 
+/// The time part of a `UUIDv7`, and nothing behind it: <https://www.rfc-editor.org/rfc/rfc9562#section-5.7>.
+fn first_since(at: Timestamp) -> Uuid {
+    const LAST: u64 = (1 << 48) - 1;
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0).min(LAST);
+    Uuid::from_u128(u128::from(millis) << 80)
+}
+
 /// A text that is not an id of the kind that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {problem}")]
@@ -102,6 +109,11 @@ macro_rules! uuid_id {
             /// A new id.
             pub fn new(ids: &dyn IdSource, now: Timestamp) -> Self {
                 Self(ids.next(now))
+            }
+
+            /// Where the ids of a time begin: those that were made earlier are less, and no other ones.
+            pub fn since(at: Timestamp) -> Self {
+                Self(first_since(at))
             }
 
             /// The UUID inside.

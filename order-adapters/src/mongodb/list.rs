@@ -5,11 +5,10 @@ use std::time::Duration;
 use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::options::{FindOptions, Hint};
 use order_core::machine::Names as _;
-use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
+use order_core::store::{OrderFilter, PageRequest, SortOrder};
 
 use super::chapters;
 use super::documents::ORDERS;
-use super::values::date;
 
 /// The most documents that come in one answer: all of the largest page.
 const BATCH: u32 = 1_000;
@@ -84,20 +83,16 @@ impl Question {
 /// A page of orders, and one more if there is one.
 ///
 /// One index is walked in the order of ids until there is enough: that of the customer or the seller, if one is asked for, else
-/// those of the statuses, else the ids. For orders of a time, and nothing else, the database chooses between the ids and the
-/// times, whose few orders it then sorts.
+/// those of the statuses, else the ids.
 pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> Question {
-    let is_placed = filter.placed_from.is_some() || filter.placed_before.is_some();
     let index = if filter.customer_id.is_some() {
-        Some("orders_by_customer")
+        "orders_by_customer"
     } else if filter.seller_id.is_some() {
-        Some("orders_by_seller")
+        "orders_by_seller"
     } else if !filter.statuses.is_empty() {
-        Some("orders_by_status")
-    } else if is_placed {
-        None
+        "orders_by_status"
     } else {
-        Some("_id_")
+        "_id_"
     };
     let direction = match page.order {
         SortOrder::NewestFirst => -1,
@@ -107,7 +102,7 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> Question {
         collection: ORDERS,
         filter: conditions(filter, page),
         fields: Some(chapters::whole()),
-        index,
+        index: Some(index),
         order: doc! { "_id": direction },
         skip: u64::from(page.skip),
         limit: Some(i64::from(page.limit()).saturating_add(1)),
@@ -127,26 +122,16 @@ fn conditions(filter: &OrderFilter, page: PageRequest) -> Document {
         let names: Vec<Bson> = filter.statuses.iter().map(|status| Bson::from(status.name())).collect();
         conditions.insert("status", doc! { "$in": names });
     }
-    let mut created = Document::new();
-    if let Some(from) = filter.placed_from {
-        created.insert("$gte", date(from));
-    }
-    if let Some(before) = filter.placed_before {
-        created.insert("$lt", date(before));
-    }
-    if !created.is_empty() {
-        conditions.insert("created_at", created);
-    }
     if let Some(text) = &filter.text {
         let place = doc! { "$indexOfBytes": ["$search", { "$literal": text.to_lowercase() }] };
         conditions.insert("$expr", doc! { "$gte": [place, 0] });
     }
-    if let Some(id) = page.after.map(Cursor::order_id) {
-        let side = match page.order {
-            SortOrder::NewestFirst => "$lt",
-            SortOrder::OldestFirst => "$gt",
-        };
-        conditions.insert("_id", doc! { side: id.to_string() });
+    let (from, before) = filter.span(&page);
+    let ends = [("$gte", from), ("$lt", before)];
+    let ids: Document =
+        ends.into_iter().filter_map(|(side, id)| Some((side.to_owned(), id?.to_string().into()))).collect();
+    if !ids.is_empty() {
+        conditions.insert("_id", ids);
     }
     conditions
 }

@@ -34,7 +34,8 @@ fn lists() -> Vec<(Question, &'static str)> {
         ),
         (OrderFilter { seller_id: seller_id.clone(), ..any.clone() }, "orders_by_seller"),
         (OrderFilter { seller_id, statuses: statuses.clone(), ..any.clone() }, "orders_by_seller"),
-        (OrderFilter { statuses, placed_from, ..any }, "orders_by_status"),
+        (OrderFilter { statuses, placed_from, ..any.clone() }, "orders_by_status"),
+        (OrderFilter { placed_from, ..any }, "_id_"),
     ];
     let mut lists = Vec::new();
     for (filter, index) in filters {

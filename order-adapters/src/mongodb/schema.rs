@@ -19,7 +19,7 @@ use super::documents::{
 use super::values::{DUPLICATE_KEY, code};
 
 /// The version of the schema that this library makes. It grows with every change of it.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// Where the version is written.
 const SCHEMA: &str = "schema";
@@ -77,6 +77,7 @@ pub(super) async fn migrate(database: &Database, may_change: bool) -> Result<(),
 /// Changes what earlier versions have left.
 async fn from_earlier(database: &Database) -> Result<(), Error> {
     drop_index(database, WRITE_SETS, "write_sets_by_age").await?;
+    drop_index(database, ORDERS, "orders_by_creation").await?;
     // Until version 4 each write-set had a document of its own.
     let alone = doc! { "sets": { "$exists": false } };
     let sets = vec![doc! { "$set": { "sets": ["$_id"] } }];
@@ -156,7 +157,6 @@ fn order_indexes() -> Vec<Document> {
         index("orders_by_customer", doc! { "customer_id": 1, "_id": 1 }),
         index("orders_by_seller", doc! { "sellers": 1, "_id": 1 }),
         index("orders_by_status", doc! { "status": 1, "_id": 1 }),
-        index("orders_by_creation", doc! { "created_at": 1, "_id": 1 }),
         of(index("orders_due", doc! { "due_at": 1, "_id": 1 }), doc! { "due_at": { "$exists": true } }),
         of(index("outbox_free", oldest()), doc! { "outbox.state": "free" }),
         of(

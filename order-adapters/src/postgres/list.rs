@@ -1,3 +1,4 @@
+use order_core::id::OrderId;
 use order_core::machine::Names as _;
 use order_core::order::OrderStatus;
 use order_core::store::{OrderFilter, PageRequest, SortOrder};
@@ -12,7 +13,7 @@ use crate::listed::branches;
 ///
 /// Each branch has the order of ids and stops when it has enough: one of the customer or the seller, if one is asked for, else one of
 /// each status, else one of all. There is an index for each of them that has that order ([`Walk`]), and one plan for any values, as to
-/// make a plan takes longer than to find the orders of a page. A plan of a span of time is made for that span, and may use any index.
+/// make a plan takes longer than to find the orders of a page.
 pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Postgres> {
     let order = match page.order {
         SortOrder::NewestFirst => " DESC",
@@ -20,7 +21,7 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
     };
     let wanted = page.limit() + 1;
     let enough = wanted + page.skip;
-    let is_told = page.skip == 0 && !is_of_a_time(filter);
+    let is_told = page.skip == 0;
     let mut query = QueryBuilder::new("");
     query.push(schema.sql(whole_order!("(")).0);
     for (index, status) in branches(filter).into_iter().enumerate() {
@@ -28,7 +29,7 @@ pub(super) fn list(schema: &Schema, filter: &OrderFilter, page: PageRequest) -> 
         let walk = Walk::of(filter, status);
         branch(&mut query, schema, filter, &walk, page);
         query.push(" ORDER BY ");
-        if let Some((column, _)) = walk.within.filter(|_| !is_of_a_time(filter)) {
+        if let Some((column, _)) = walk.within {
             query.push(column).push(order).push(", ");
         }
         query.push(walk.id).push(order).push(" LIMIT ");
@@ -52,21 +53,12 @@ fn push_number(query: &mut QueryBuilder<Postgres>, number: u32, is_told: bool) {
     }
 }
 
-/// Pushes a value. The planner does not see it, unless it plans for a span of time: it would make a plan for each value of which it
-/// knows that there are few.
-fn push_value<T>(query: &mut QueryBuilder<Postgres>, value: T, filter: &OrderFilter)
+/// Pushes a value. The planner does not see it: it would make a plan for each value of which it knows that there are few.
+fn push_value<T>(query: &mut QueryBuilder<Postgres>, value: T)
 where
     T: for<'q> Encode<'q, Postgres> + Type<Postgres>,
 {
-    if is_of_a_time(filter) {
-        query.push_bind(value);
-    } else {
-        query.push("(SELECT ").push_bind(value).push(")");
-    }
-}
-
-fn is_of_a_time(filter: &OrderFilter) -> bool {
-    filter.placed_from.is_some() || filter.placed_before.is_some()
+    query.push("(SELECT ").push_bind(value).push(")");
 }
 
 /// Which index is walked. The planner has to take it, as it is asked for the rows between two ends of it, in its order, which no other one
@@ -93,38 +85,26 @@ impl<'a> Walk<'a> {
         Self { tables, within, id }
     }
 
-    /// Pushes the conditions for what is wanted, from the cursor on.
-    fn push_conditions(&self, query: &mut QueryBuilder<Postgres>, filter: &OrderFilter, page: PageRequest) {
-        let (behind, from, until) = match page.order {
-            SortOrder::NewestFirst => (" < ", " <= ", " >= "),
-            SortOrder::OldestFirst => (" > ", " >= ", " <= "),
-        };
-        let after = page.after.map(|cursor| cursor.order_id().uuid());
-        match (self.within, after) {
-            (Some((column, name)), after) if !is_of_a_time(filter) => {
-                query.push(" AND ").push(column).push(until);
-                push_value(query, name.to_owned(), filter);
-                if let Some(after) = after {
-                    query.push(format_args!(" AND ({column}, {}){behind}(", self.id));
-                    push_value(query, name.to_owned(), filter);
-                    query.push(", ");
-                    push_value(query, after, filter);
-                    query.push(")");
-                } else {
-                    query.push(" AND ").push(column).push(from);
-                    push_value(query, name.to_owned(), filter);
-                }
+    /// Pushes the condition of one end: the id of an order there, if it is not the end of the index.
+    fn push_end(&self, query: &mut QueryBuilder<Postgres>, sides: [&str; 2], id: Option<OrderId>) {
+        let [of_index, of_id] = sides;
+        match (self.within, id.map(OrderId::uuid)) {
+            (Some((column, name)), Some(id)) => {
+                query.push(format_args!(" AND ({column}, {}){of_id}(", self.id));
+                push_value(query, name.to_owned());
+                query.push(", ");
+                push_value(query, id);
+                query.push(")");
             }
-            (within, after) => {
-                if let Some((column, name)) = within {
-                    query.push(" AND ").push(column).push(" = ");
-                    push_value(query, name.to_owned(), filter);
-                }
-                if let Some(after) = after {
-                    query.push(" AND ").push(self.id).push(behind);
-                    push_value(query, after, filter);
-                }
+            (Some((column, name)), None) => {
+                query.push(" AND ").push(column).push(of_index);
+                push_value(query, name.to_owned());
             }
+            (None, Some(id)) => {
+                query.push(" AND ").push(self.id).push(of_id);
+                push_value(query, id);
+            }
+            (None, None) => {}
         }
     }
 }
@@ -138,25 +118,21 @@ fn branch(
 ) {
     query.push("SELECT o.id, o.body, o.body_version, o.version FROM ");
     query.push(schema.sql(walk.tables).0).push(" WHERE true");
-    walk.push_conditions(query, filter, page);
+    let (from, before) = filter.span(&page);
+    walk.push_end(query, [" >= ", " >= "], from);
+    walk.push_end(query, [" <= ", " < "], before);
     if let (Some(_), Some(seller)) = (&filter.customer_id, &filter.seller_id) {
         query.push(" AND ");
-        push_value(query, seller.as_str().to_owned(), filter);
+        push_value(query, seller.as_str().to_owned());
         query.push(" = ANY (o.sellers)");
     }
     if filter.customer_id.is_some() || filter.seller_id.is_some() {
         let names: Vec<&str> = filter.statuses.iter().map(|status| status.name()).collect();
         if !names.is_empty() {
             query.push(" AND o.status = ANY (");
-            push_value(query, names, filter);
+            push_value(query, names);
             query.push("::text[])");
         }
-    }
-    if let Some(from) = filter.placed_from {
-        query.push(" AND o.created_at >= ").push_bind(from.timestamp_millis());
-    }
-    if let Some(before) = filter.placed_before {
-        query.push(" AND o.created_at < ").push_bind(before.timestamp_millis());
     }
     if let Some(text) = &filter.text {
         query.push(" AND strpos(o.search, ").push_bind(searchable(&text.to_lowercase())).push(") > 0");

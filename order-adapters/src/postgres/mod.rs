@@ -55,6 +55,7 @@ use ::sqlx::postgres::{PgRow, Postgres};
 use ::sqlx::{AssertSqlSafe, Connection as _, SqlStr};
 use async_trait::async_trait;
 use order_core::StoreError;
+use order_core::id::WriteSetId;
 use order_core::store::{Retention, StoreHealth};
 use order_core::time::Timestamp;
 
@@ -137,7 +138,7 @@ impl Retention for PostgresStore {
         let sql = self.sql(
             "WITH sets AS (
                 DELETE FROM {schema}.write_sets WHERE id IN (
-                    SELECT id FROM {schema}.write_sets WHERE at < $1 ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED)
+                    SELECT id FROM {schema}.write_sets WHERE id < $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
                 RETURNING 1
             ), requests AS (
                 DELETE FROM {schema}.idempotency WHERE (scope, key) IN (
@@ -147,7 +148,7 @@ impl Retention for PostgresStore {
             ) SELECT (SELECT count(*) FROM sets) + (SELECT count(*) FROM requests)",
         );
         let query = ::sqlx::query(sql)
-            .bind(write_sets.timestamp_millis())
+            .bind(WriteSetId::since(write_sets).uuid())
             .bind(idempotency.timestamp_millis())
             .bind(i64::from(limit));
         let row = self.optional("forget", query).await?;

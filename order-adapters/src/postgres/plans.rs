@@ -3,6 +3,7 @@
 use order_core::id::{CustomerId, OrderId, SellerId};
 use order_core::order::OrderStatus;
 use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
+use order_core::time::{Duration, Timestamp};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use super::PostgresStore;
@@ -27,15 +28,22 @@ fn filters() -> Vec<(OrderFilter, &'static str)> {
     let customer_id = Some(CustomerId::new("ann").unwrap());
     let seller_id = Some(SellerId::new("north").unwrap());
     let statuses = vec![OrderStatus::Paid, OrderStatus::Pending];
+    let placed_from = Some(Timestamp::UNIX_EPOCH);
+    let placed_before = Some(Timestamp::UNIX_EPOCH + Duration::days(9));
     let text = Some("tea".to_owned());
     vec![
         (any.clone(), "orders_pkey"),
         (OrderFilter { text, ..any.clone() }, "orders_pkey"),
         (OrderFilter { customer_id: customer_id.clone(), ..any.clone() }, "orders_by_customer"),
-        (OrderFilter { customer_id, statuses: statuses.clone(), ..any.clone() }, "orders_by_customer"),
+        (
+            OrderFilter { customer_id, statuses: statuses.clone(), placed_from, ..any.clone() },
+            "orders_by_customer",
+        ),
         (OrderFilter { seller_id: seller_id.clone(), ..any.clone() }, "order_sellers_pkey"),
         (OrderFilter { seller_id, statuses: statuses.clone(), ..any.clone() }, "order_sellers_pkey"),
-        (OrderFilter { statuses, ..any }, "orders_by_status"),
+        (OrderFilter { statuses: statuses.clone(), ..any.clone() }, "orders_by_status"),
+        (OrderFilter { statuses, placed_from, placed_before, ..any.clone() }, "orders_by_status"),
+        (OrderFilter { placed_from, placed_before, ..any }, "orders_pkey"),
     ]
 }
 

@@ -1,6 +1,6 @@
 use order_core::machine::Names as _;
 use order_core::order::OrderStatus;
-use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
+use order_core::store::{OrderFilter, PageRequest, SortOrder};
 use sqlx::{QueryBuilder, Sqlite};
 
 use super::orders::text;
@@ -21,8 +21,8 @@ const PAGE: &str =
 /// A page of orders, and one more if there is one.
 ///
 /// Each branch walks one index in the order of ids and stops when it has enough: that of the customer or the seller, if one is
-/// asked for, else that of each status, else the creation times, else the ids. A `+` keeps the planner from other indexes. What is
-/// found by several branches, or in another order, is found by its id first, and read when it is known to be wanted.
+/// asked for, else that of each status, else the ids. A `+` keeps the planner from other indexes. What is found by several branches is
+/// found by its id first, and read when it is known to be wanted.
 pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqlite> {
     let order = match page.order {
         SortOrder::NewestFirst => " DESC",
@@ -32,7 +32,7 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqli
     let enough = wanted + i64::from(page.skip);
     let mut query = QueryBuilder::new(PAGE);
     match branches(filter).as_slice() {
-        [status] if !is_sorted(filter) => {
+        [status] => {
             branch(&mut query, filter, *status, page);
             query.push(" ORDER BY ").push(key(filter));
         }
@@ -64,23 +64,9 @@ pub(super) fn list(filter: &OrderFilter, page: PageRequest) -> QueryBuilder<Sqli
     query
 }
 
-/// The column whose index is walked.
+/// The column by whose order an index is walked.
 fn key(filter: &OrderFilter) -> &'static str {
-    match (walks_sellers(filter), is_sorted(filter)) {
-        (true, _) => "s.order_id",
-        (false, true) => "+o.id",
-        (false, false) => "o.id",
-    }
-}
-
-/// Whether creation times are walked, in their own order, and what is found is sorted.
-fn is_sorted(filter: &OrderFilter) -> bool {
-    (filter.placed_from.is_some() || filter.placed_before.is_some()) && !is_walked(filter)
-}
-
-/// Whether the index of a customer, a seller or a status is walked.
-fn is_walked(filter: &OrderFilter) -> bool {
-    filter.customer_id.is_some() || filter.seller_id.is_some() || !filter.statuses.is_empty()
+    if walks_sellers(filter) { "s.order_id" } else { "o.id" }
 }
 
 fn walks_sellers(filter: &OrderFilter) -> bool {
@@ -118,21 +104,13 @@ fn branch(
         }
         query.push(")");
     }
-    let created = if is_walked(filter) { "+o.created_at" } else { "o.created_at" };
-    if let Some(from) = filter.placed_from {
-        query.push(" AND ").push(created).push(" >= ").push_bind(from.timestamp_millis());
-    }
-    if let Some(before) = filter.placed_before {
-        query.push(" AND ").push(created).push(" < ").push_bind(before.timestamp_millis());
-    }
     if let Some(text) = &filter.text {
         query.push(" AND instr(o.search, ").push_bind(text.to_lowercase()).push(") > 0");
     }
-    if let Some(id) = page.after.map(Cursor::order_id) {
-        let side = match page.order {
-            SortOrder::NewestFirst => " < ",
-            SortOrder::OldestFirst => " > ",
-        };
-        query.push(" AND ").push(key(filter)).push(side).push_bind(blob(id.uuid()));
+    let (from, before) = filter.span(&page);
+    for (side, id) in [(" >= ", from), (" < ", before)] {
+        if let Some(id) = id {
+            query.push(" AND ").push(key(filter)).push(side).push_bind(blob(id.uuid()));
+        }
     }
 }

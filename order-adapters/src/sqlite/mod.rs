@@ -54,6 +54,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use order_core::StoreError;
+use order_core::id::WriteSetId;
 use order_core::store::{Retention, StoreHealth};
 use order_core::time::Timestamp;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
@@ -62,7 +63,7 @@ pub use open::{OpenError, SqliteBuilder, Synchronous};
 
 use moment::soon;
 use statement::Statement;
-use values::failed;
+use values::{blob, failed};
 use writer::{Idle, Writer};
 
 use crate::listed::Listed;
@@ -162,20 +163,17 @@ impl Retention for SqliteStore {
         idempotency: Timestamp,
         limit: u32,
     ) -> Result<u64, StoreError> {
+        let mut sets = Statement::new(
+            "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE id < ? ORDER BY id LIMIT +?)",
+        );
+        sets.bind(blob(WriteSetId::since(write_sets).uuid()));
+        let mut keys = Statement::new(
+            "DELETE FROM idempotency WHERE (scope, key) IN
+             (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT +?)",
+        );
+        keys.bind(idempotency.timestamp_millis());
         let mut forgotten: u64 = 0;
-        for (sql, before) in [
-            (
-                "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE at < ? ORDER BY at LIMIT +?)",
-                write_sets,
-            ),
-            (
-                "DELETE FROM idempotency WHERE (scope, key) IN
-                 (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT +?)",
-                idempotency,
-            ),
-        ] {
-            let mut statement = Statement::new(sql);
-            statement.bind(before.timestamp_millis());
+        for mut statement in [sets, keys] {
             statement.bind(i64::from(limit));
             forgotten = forgotten.saturating_add(self.writer.execute(statement).await?.changes);
         }

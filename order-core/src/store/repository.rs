@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::cart::{Cart, CartOwner};
 use crate::error::StoreError;
@@ -12,7 +13,8 @@ use crate::id::{
 use crate::inventory::Reservation;
 use crate::order::{EventRecord, Order, OrderStatus};
 use crate::store::{
-    Commit, IdempotencyRecord, InboxRepository, Page, PageRequest, StockOutboxRepository, StockRepository,
+    Commit, Cursor, IdempotencyRecord, InboxRepository, Page, PageRequest, SortOrder, StockOutboxRepository,
+    StockRepository,
 };
 use crate::time::Timestamp;
 
@@ -122,6 +124,24 @@ impl OrderFilter {
             && self.placed_from.is_none_or(|from| order.created_at >= from)
             && self.placed_before.is_none_or(|before| order.created_at < before)
             && self.text.as_ref().is_none_or(|text| Self::search_text(order).contains(&text.to_lowercase()))
+    }
+
+    /// Between which ids the orders of a page are: from the first one on, and before the second one. An order's id begins with the time at
+    /// which it was placed, so orders of a time, and those behind a cursor, are neighbours in every index that ends with the id.
+    pub fn span(&self, page: &PageRequest) -> (Option<OrderId>, Option<OrderId>) {
+        let (mut from, mut before) =
+            (self.placed_from.map(OrderId::since), self.placed_before.map(OrderId::since));
+        match (page.after.map(Cursor::order_id), page.order) {
+            (Some(last), SortOrder::NewestFirst) => {
+                before = Some(before.map_or(last, |before| before.min(last)));
+            }
+            (Some(last), SortOrder::OldestFirst) => {
+                let next = OrderId::from_uuid(Uuid::from_u128(last.uuid().as_u128().saturating_add(1)));
+                from = from.max(Some(next));
+            }
+            (None, SortOrder::NewestFirst | SortOrder::OldestFirst) => {}
+        }
+        (from, before)
     }
 
     /// The text of an order that is searched, in lower case, one field a line.
@@ -294,4 +314,39 @@ impl<T> Store for T where
         + StoreHealth
         + 'static
 {
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::{IdSource as _, SeededIds};
+    use crate::time::Duration;
+
+    proptest! {
+        #[test]
+        fn orders_of_a_time_and_behind_a_cursor_are_between_two_ids(
+            placed in 0_i64..9, from in prop::option::of(0_i64..9), before in prop::option::of(0_i64..9),
+            after in prop::option::of(0_i64..9), is_newest_first in any::<bool>(), is_itself in any::<bool>(),
+        ) {
+            let at = |millis| Timestamp::UNIX_EPOCH + Duration::milliseconds(millis);
+            let ids = SeededIds::new(1);
+            let id = |millis| OrderId::from_uuid(ids.next(at(millis)));
+            let placed_id = id(placed);
+            let after = after.map(|after| if is_itself { placed_id } else { id(after) });
+            let order = if is_newest_first { SortOrder::NewestFirst } else { SortOrder::OldestFirst };
+            let page = PageRequest::first(1).sorted(order).after(after.map(Cursor::behind));
+            let (placed_from, placed_before) = (from.map(at), before.map(at));
+            let filter = OrderFilter { placed_from, placed_before, ..OrderFilter::default() };
+
+            let (first, end) = filter.span(&page);
+            let is_between = first.is_none_or(|first| placed_id >= first) && end.is_none_or(|end| placed_id < end);
+            let is_of_the_time = from.is_none_or(|from| placed >= from) && before.is_none_or(|before| placed < before);
+            let is_behind = after.is_none_or(|after| {
+                if is_newest_first { placed_id < after } else { placed_id > after }
+            });
+            prop_assert_eq!(is_between, is_of_the_time && is_behind);
+        }
+    }
 }
