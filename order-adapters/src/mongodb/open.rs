@@ -18,8 +18,9 @@ use crate::group_commit::Writer;
 /// The database, unless the address or the builder names another one.
 const DATABASE: &str = "order_engine";
 
-/// How many transactions there may be at once: one that is written, and one that waits for a majority.
-const WRITERS: u32 = 2;
+/// How many transactions are under way at once. While one waits for a majority, all that comes waits for the next one, and costs the
+/// members one transaction instead of two.
+const WRITERS: u32 = 1;
 
 /// How long anything may take before the database counts as lost: longer than an election.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -131,8 +132,8 @@ impl MongoBuilder {
         Self { reads_from_secondaries: true, ..self }
     }
 
-    /// How many transactions of this process are under way at once, at least one; 2 by default: one is written while the other one
-    /// waits for a majority.
+    /// How many transactions of this process are under way at once, at least one, which is the default. With two of them one is
+    /// written while the other one waits for a majority: worth it where that wait is long, and members have processors to spare.
     #[must_use]
     pub fn writers(self, writers: u32) -> Self {
         Self { writers: writers.max(1), ..self }

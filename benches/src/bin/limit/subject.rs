@@ -76,6 +76,7 @@ impl Subjects {
         subject: Subject,
         options: &Options,
     ) -> Outcome<(Figures, Vec<String>)> {
+        self.place.settle().await?;
         match subject {
             Subject::Store | Subject::StoreHot | Subject::StoreFlow => self.store(subject, options).await,
             Subject::Tick | Subject::OneTrip | Subject::Group | Subject::GroupHot | Subject::FlowByHand => {
