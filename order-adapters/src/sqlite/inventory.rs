@@ -46,6 +46,15 @@ pub(super) fn level(row: &SqliteRow) -> Result<StockLevel, StoreError> {
     Ok(level.with_low_at(column(TABLE, row, 5)?))
 }
 
+/// Active reservations whose time was over at an instant, so many of them.
+pub(super) const EXPIRED: &str = "SELECT body FROM reservations WHERE status = 'active' AND expires_at <= ?1 ORDER BY expires_at, id LIMIT +?2";
+
+/// Those that hold one of several products. What has expired is soon ended, so there is never much of it to look through.
+pub(super) const EXPIRED_OF_PRODUCTS: &str =
+    "SELECT body FROM reservations WHERE status = 'active' AND expires_at <= ?1
+        AND EXISTS (SELECT 1 FROM json_each(products) WHERE value IN (SELECT value FROM json_each(?3)))
+     ORDER BY expires_at, id LIMIT +?2";
+
 #[async_trait]
 impl ReservationRepository for SqliteStore {
     async fn find_reservation(&self, id: ReservationId) -> Result<Option<Reservation>, StoreError> {
@@ -60,21 +69,9 @@ impl ReservationRepository for SqliteStore {
         products: &[ProductId],
         limit: u32,
     ) -> Result<Vec<Reservation>, StoreError> {
-        let query = if products.is_empty() {
-            sqlx::query(
-                "SELECT body FROM reservations WHERE status = 'active' AND expires_at <= ?
-                 ORDER BY expires_at, id LIMIT +?",
-            )
-        } else {
-            let of_products = sqlx::query(
-                "SELECT body FROM reservations WHERE id IN (
-                     SELECT reservation_id FROM reservation_products
-                     WHERE product_id IN (SELECT value FROM json_each(?)) AND expires_at <= ?
-                 ) ORDER BY expires_at, id LIMIT +?",
-            );
-            of_products.bind(json(&products)?)
-        };
+        let query = sqlx::query(if products.is_empty() { EXPIRED } else { EXPIRED_OF_PRODUCTS });
         let query = query.bind(now.timestamp_millis()).bind(i64::from(limit));
+        let query = if products.is_empty() { query } else { query.bind(json(&products)?) };
         let rows = self.all("find expired reservations", query).await?;
         rows.iter().map(|row| body("reservations", row)).collect()
     }

@@ -7,6 +7,7 @@ use order_core::time::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::SqliteStore;
+use super::inventory::{EXPIRED, EXPIRED_OF_PRODUCTS};
 use super::list::list;
 use super::orders::{BY_ID, BY_REFERENCE};
 use super::outbox::{CLAIM, MESSAGES, STUCK};
@@ -90,6 +91,8 @@ async fn writes_find_their_rows_by_key() {
         (CLAIM, "SCAN outbox USING INDEX outbox_free"),
         (CLAIM, "outbox_busy (busy_until>? AND busy_until<?)"),
         (MESSAGES, "sqlite_autoindex_events_1 (order_id=? AND sequence>?)"),
+        (EXPIRED, "SEARCH reservations USING INDEX reservations_expiring (expires_at<?)"),
+        (EXPIRED_OF_PRODUCTS, "SEARCH reservations USING INDEX reservations_expiring (expires_at<?)"),
         (STUCK, "outbox_failing"),
         (STUCK, "SEARCH e USING INDEX sqlite_autoindex_events_1 (order_id=? AND sequence=?)"),
         (BY_ID, "SEARCH o USING INDEX sqlite_autoindex_orders_1 (id=?)"),

@@ -10,12 +10,17 @@ use super::OpenError;
 const MIGRATIONS_TABLE: &str = "order_engine_migrations";
 
 /// Every migration, in order. A published one never changes.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "order engine", include_str!("migrations/0001_order_engine.sql")),
     (2, "stock journal", include_str!("migrations/0002_stock_journal.sql")),
     (3, "inbox", include_str!("migrations/0003_inbox.sql")),
     (4, "chapters", include_str!("migrations/0004_chapters.sql")),
     (5, "ids tell the time", include_str!("migrations/0005_ids_tell_the_time.sql")),
+    (
+        6,
+        "reservations tell their products",
+        include_str!("migrations/0006_reservations_tell_their_products.sql"),
+    ),
 ];
 
 /// Brings the schema up to date.
