@@ -21,7 +21,7 @@ pub(crate) struct Readers<DB: Database>(Arc<Shared<DB>>);
 
 struct Shared<DB: Database> {
     pool: Pool<DB>,
-    /// One for each connection. Whoever has one finds a connection here or in the pool, which never has to wait for one.
+    /// One for each connection. Whoever has one finds a connection here, or has the pool look for one or open one.
     seats: Arc<Semaphore>,
     free: Mutex<Vec<Taken<DB>>>,
 }
