@@ -3,13 +3,15 @@
 #![cfg(feature = "memory")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by it")]
 
+mod address;
 mod noting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use address::address;
 use async_trait::async_trait;
-use noting::{Noting, address};
+use noting::Noting;
 use order_core::cart::{CART_LIFETIME, Cart, CartOwner};
 use order_core::error::Error;
 use order_core::gateway::{GatewayError, Hook, Product, Step, Veto};

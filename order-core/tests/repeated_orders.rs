@@ -3,11 +3,13 @@
 #![cfg(feature = "memory")]
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod address;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use address::address;
 use async_trait::async_trait;
-use order_core::address::Address;
 use order_core::cart::CartOwner;
 use order_core::error::Error;
 use order_core::gateway::{GatewayError, Hook, Product, Step, Veto};
@@ -171,19 +173,6 @@ fn engine(store: &Arc<MemoryStore>) -> Engine {
         .hook(Arc::new(Most))
         .build()
         .unwrap()
-}
-
-fn address() -> Address {
-    Address {
-        line1: "12 Harbour Street".to_owned(),
-        line2: None,
-        city: "Cork".to_owned(),
-        state: None,
-        postal_code: "T12 X70A".to_owned(),
-        country: "IE".to_owned(),
-        contact_name: None,
-        contact_phone: None,
-    }
 }
 
 fn ann() -> CustomerId {

@@ -2,6 +2,7 @@
 #![cfg(feature = "memory")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by it")]
 
+mod address;
 mod noting;
 
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use order_core::money::{Currency, Money};
 use order_core::order::{Actor, OrderStatus, Tender};
 use order_core::service::{AddItem, CancelOrder, Engine, OrderItem, PlaceOrder, RefundTarget, Request};
 
-use noting::{Noting, address};
+use address::address;
+use noting::Noting;
 
 /// A shop with fifty products, and a hundred units of each.
 async fn open() -> (Arc<Noting>, Engine, Vec<Product>) {

@@ -1,7 +1,7 @@
 //! A worker's way to the database: one transaction for many write-sets.
 //!
 //! A transaction is committed in two steps: on the primary first, and then it waits for a majority. The first step ends the turn of
-//! whoever writes, so that the next transaction is written while this one waits; nobody is answered before the second. The next one
+//! whoever writes, so that another worker, if there is one, writes while this one waits; nobody is answered before the second. The next one
 //! stands on what is not held by a majority yet, and is held by one only after it: the log of a replica set has one order.
 
 use std::future::Future;

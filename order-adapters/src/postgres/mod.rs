@@ -135,10 +135,12 @@ impl Retention for PostgresStore {
         idempotency: Timestamp,
         limit: u32,
     ) -> Result<u64, StoreError> {
+        // A set whose id does not begin with its time is remembered for longer, never shorter.
         let sql = self.sql(
             "WITH sets AS (
                 DELETE FROM {schema}.write_sets WHERE id IN (
-                    SELECT id FROM {schema}.write_sets WHERE id < $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
+                    SELECT id FROM {schema}.write_sets WHERE id < $1 AND at < $4 ORDER BY id LIMIT $3
+                    FOR UPDATE SKIP LOCKED)
                 RETURNING 1
             ), requests AS (
                 DELETE FROM {schema}.idempotency WHERE (scope, key) IN (
@@ -150,7 +152,8 @@ impl Retention for PostgresStore {
         let query = ::sqlx::query(sql)
             .bind(WriteSetId::since(write_sets).uuid())
             .bind(idempotency.timestamp_millis())
-            .bind(i64::from(limit));
+            .bind(i64::from(limit))
+            .bind(write_sets.timestamp_millis());
         let row = self.optional("forget", query).await?;
         row.map_or(Ok(0), |row| counter("write_sets", &row, 0))
     }

@@ -155,6 +155,10 @@ async fn all_of(
     Ok(rows)
 }
 
+/// Forgets the oldest write-sets, which have the least ids. An id that does not begin with its time is remembered for longer, never shorter.
+const FORGET_SETS: &str = "DELETE FROM write_sets WHERE id IN
+    (SELECT id FROM write_sets WHERE id < ? AND at < ? ORDER BY id LIMIT +?)";
+
 #[async_trait]
 impl Retention for SqliteStore {
     async fn forget(
@@ -163,10 +167,9 @@ impl Retention for SqliteStore {
         idempotency: Timestamp,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let mut sets = Statement::new(
-            "DELETE FROM write_sets WHERE id IN (SELECT id FROM write_sets WHERE id < ? ORDER BY id LIMIT +?)",
-        );
+        let mut sets = Statement::new(FORGET_SETS);
         sets.bind(blob(WriteSetId::since(write_sets).uuid()));
+        sets.bind(write_sets.timestamp_millis());
         let mut keys = Statement::new(
             "DELETE FROM idempotency WHERE (scope, key) IN
              (SELECT scope, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT +?)",

@@ -6,13 +6,12 @@ use order_core::store::{Cursor, OrderFilter, PageRequest, SortOrder};
 use order_core::time::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::SqliteStore;
 use super::inventory::{EXPIRED, EXPIRED_OF_PRODUCTS};
 use super::list::list;
 use super::orders::{BY_ID, BY_REFERENCE};
 use super::outbox::{CLAIM, MESSAGES, STUCK};
 use super::statement::PROGRAM;
-use super::{inbox, journal};
+use super::{FORGET_SETS, SqliteStore, inbox, journal};
 
 async fn plan(store: &SqliteStore, sql: &str) -> String {
     assert!(!sql.contains("LIMIT ?"), "it would be compiled each time it is run; write LIMIT +?: {sql}");
@@ -93,6 +92,7 @@ async fn writes_find_their_rows_by_key() {
         (MESSAGES, "sqlite_autoindex_events_1 (order_id=? AND sequence>?)"),
         (EXPIRED, "SEARCH reservations USING INDEX reservations_expiring (expires_at<?)"),
         (EXPIRED_OF_PRODUCTS, "SEARCH reservations USING INDEX reservations_expiring (expires_at<?)"),
+        (FORGET_SETS, "SEARCH write_sets USING PRIMARY KEY (id<?)"),
         (STUCK, "outbox_failing"),
         (STUCK, "SEARCH e USING INDEX sqlite_autoindex_events_1 (order_id=? AND sequence=?)"),
         (BY_ID, "SEARCH o USING INDEX sqlite_autoindex_orders_1 (id=?)"),

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use order_core::address::Address;
 use order_core::error::StoreError;
 use order_core::memory::MemoryStore;
 use order_core::store::{Commit, CommitOutcome, Store, WriteSet};
@@ -45,19 +44,5 @@ order_core::decorate_store!(Noting);
 impl Commit for Noting {
     async fn commit(&self, set: &WriteSet) -> Result<CommitOutcome, StoreError> {
         self.pass("commit", || self.inner.commit(set)).await
-    }
-}
-
-/// Somewhere to send things to.
-pub(crate) fn address() -> Address {
-    Address {
-        line1: "12 Harbour Street".to_owned(),
-        line2: None,
-        city: "Cork".to_owned(),
-        state: None,
-        postal_code: "T12 X70A".to_owned(),
-        country: "IE".to_owned(),
-        contact_name: None,
-        contact_phone: None,
     }
 }
