@@ -2,6 +2,7 @@
 
 use crate::conformance::Subject;
 use crate::conformance::sample::{Sampler, shelf};
+use crate::id::WriteSetId;
 use crate::store::{CommitOutcome, Refusal};
 use crate::time::Duration;
 
@@ -67,7 +68,11 @@ pub async fn old_records_are_forgotten(subject: Subject) {
         let found = store.find_idempotency("scope", &record.key).await.unwrap();
         assert_eq!(found.as_ref(), (index >= 3).then_some(record), "{index}");
     }
-    assert_eq!(store.forget(sets[2].at, keys[0].created_at, 10).await.unwrap(), 2);
+    let mut young = samples.put_record(true, &samples.record("scope", "young"));
+    young.id = WriteSetId::from_uuid(uuid::Uuid::nil());
+    subject.apply(&young).await;
+    let forgotten = store.forget(sets[2].at, keys[0].created_at, 10).await.unwrap();
+    assert_eq!(forgotten, 2, "an id that does not begin with its time is no reason to forget a set early");
     assert_eq!(subject.commit(&sets[0]).await, CommitOutcome::Applied);
     assert_eq!(store.find_idempotency("scope", &keys[0].key).await.unwrap().as_ref(), Some(&keys[0]));
     subject.apply(&sets[2]).await;
