@@ -107,7 +107,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     let count =
         "SELECT (SELECT count(*) FROM order_engine_migrations), (SELECT count(*) FROM _sqlx_migrations)";
     let row = sqlx::query(count).fetch_one(&mut host).await.unwrap();
-    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (6, 1));
+    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (7, 1));
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn answers(steps: &[Asked], remember: bool) -> Vec<String> {
             Ask::Clear => carts.clear(&ann(), version).await.map(|cart| told(&cart)),
             Ask::Order => order(&engine).await.map(|order| format!("{:?}", units_of_order(&order))),
             Ask::Leave => {
-                shop.clock.advance(CART_LIFETIME + Duration::seconds(1));
+                shop.clock.advance(CART_LIFETIME + Duration::hours(1));
                 Ok(String::new())
             }
         };

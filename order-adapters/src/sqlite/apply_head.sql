@@ -11,10 +11,10 @@
     SELECT RAISE(ABORT, 'request') WHERE NEW.request_is_new = 0 AND changes() <> 1;
 
     -- Whatever is set is taken out of its indexes and put back, changed or not: so what mostly stays as it is has a statement of its own.
-    UPDATE carts SET owner_key = NEW.cart_owner, status = NEW.cart_status
+    UPDATE carts SET owner_key = NEW.cart_owner, status = NEW.cart_status, expires_at = NEW.cart_expires
     WHERE NEW.cart_expected > 0 AND id = NEW.cart_id AND version = NEW.cart_expected
-        AND (owner_key, status) IS NOT (NEW.cart_owner, NEW.cart_status);
-    UPDATE carts SET version = NEW.cart_version, expires_at = NEW.cart_expires, body = NEW.cart_body
+        AND (owner_key, status, expires_at) IS NOT (NEW.cart_owner, NEW.cart_status, NEW.cart_expires);
+    UPDATE carts SET version = NEW.cart_version, body = NEW.cart_body
     WHERE NEW.cart_expected > 0 AND id = NEW.cart_id AND version = NEW.cart_expected;
     SELECT RAISE(ABORT, 'cart') WHERE NEW.cart_expected > 0 AND changes() <> 1;
     INSERT INTO carts (id, owner_key, status, version, expires_at, body)

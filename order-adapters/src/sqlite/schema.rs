@@ -10,7 +10,7 @@ use super::OpenError;
 const MIGRATIONS_TABLE: &str = "order_engine_migrations";
 
 /// Every migration, in order. A published one never changes.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "order engine", include_str!("migrations/0001_order_engine.sql")),
     (2, "stock journal", include_str!("migrations/0002_stock_journal.sql")),
     (3, "inbox", include_str!("migrations/0003_inbox.sql")),
@@ -21,6 +21,7 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         "reservations tell their products",
         include_str!("migrations/0006_reservations_tell_their_products.sql"),
     ),
+    (7, "payments by id", include_str!("migrations/0007_payments_by_id.sql")),
 ];
 
 /// Brings the schema up to date.

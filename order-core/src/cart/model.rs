@@ -1,5 +1,6 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+use chrono::DurationRound as _;
 use serde::{Deserialize, Serialize};
 
 use super::{CART_LIFETIME, MAX_IMAGE, MAX_NAME};
@@ -9,7 +10,7 @@ use crate::money::{Currency, Money};
 use crate::pricing::{Totals, check_price};
 use crate::status_table;
 use crate::text::{is_line, refuse_control};
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 
 status_table! {
     /// What becomes of a cart.
@@ -238,7 +239,9 @@ impl Cart {
     }
 }
 
-/// When a cart that was changed at `now` expires.
+/// When a cart that was changed at `now` expires: at the first full hour after its lifetime.
 pub(super) fn expiry(now: Timestamp) -> Timestamp {
-    now.checked_add_signed(CART_LIFETIME).unwrap_or(now)
+    let earliest = now.checked_add_signed(CART_LIFETIME).unwrap_or(now);
+    // What lies beyond all hours that can be told stays as it is.
+    earliest.duration_round_up(Duration::hours(1)).unwrap_or(earliest)
 }

@@ -140,6 +140,17 @@ fn a_cart_without_lines_has_no_currency() {
 }
 
 #[test]
+fn a_cart_expires_at_a_full_hour() {
+    let (mut cart, now) = (customer(), start());
+    let mut expiries = Vec::new();
+    for minutes in [1, 59, 60, 61] {
+        cart.add(line_id(1), item("TEA", 100, 10), 1, now + Duration::minutes(minutes)).unwrap();
+        expiries.push((cart.expires_at - now - CART_LIFETIME).num_minutes());
+    }
+    assert_eq!(expiries, [60, 60, 60, 120]);
+}
+
+#[test]
 fn an_expired_cart_counts_as_empty() {
     let (mut cart, now) = (customer(), start());
     cart.add(line_id(1), item("TEA", 100, 10), 1, now).unwrap();
@@ -231,7 +242,7 @@ enum Command {
     Remove { line: u128 },
     Clear,
     Order,
-    Wait { days: i64 },
+    Wait { minutes: i64 },
 }
 
 fn quantities() -> impl Strategy<Value = u32> {
@@ -250,7 +261,7 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
         2 => (0_u128..20).prop_map(|line| Command::Remove { line }),
         1 => Just(Command::Clear),
         1 => Just(Command::Order),
-        2 => (0_i64..40).prop_map(|days| Command::Wait { days }),
+        2 => (0_i64..40 * 24 * 60).prop_map(|minutes| Command::Wait { minutes }),
     ];
     prop::collection::vec(command, 0..40)
 }
@@ -309,8 +320,8 @@ proptest! {
     fn any_sequence_of_commands_keeps_the_rules(commands in commands()) {
         let (mut cart, mut now) = (customer(), start());
         for (step, command) in (0_u128..).zip(&commands) {
-            if let Command::Wait { days } = command {
-                now += Duration::days(*days);
+            if let Command::Wait { minutes } = command {
+                now += Duration::minutes(*minutes);
                 continue;
             }
             let before = cart.clone();
@@ -320,7 +331,9 @@ proptest! {
             }
             prop_assert_eq!(before.status, CartStatus::Open);
             prop_assert_eq!(cart.version, before.version + 1);
-            prop_assert_eq!((cart.updated_at, cart.expires_at), (now, now + CART_LIFETIME));
+            let (lives, full_hour) = (cart.expires_at - now, cart.expires_at.timestamp() % 3_600 == 0);
+            prop_assert_eq!((cart.updated_at, full_hour), (now, true));
+            prop_assert!(lives >= CART_LIFETIME && lives < CART_LIFETIME + Duration::hours(1));
             if let Command::Add { product, available, .. } = command {
                 let product = format!("P{product}");
                 let of_product = cart.lines.iter().filter(|line| line.product_id.as_str() == product);
