@@ -44,8 +44,7 @@ pub use model::{CART_TABLE, Cart, CartItem, CartLine, CartMove, CartOwner, CartS
 pub use crate::pricing::{MAX_LINES, MAX_QUANTITY};
 use crate::time::Duration;
 
-/// How long a cart lives after its last change, at least: it expires at a full hour, so that its changes of one hour leave alone where
-/// stores have noted when it expires.
+/// How long a cart lives after its last change, at least: it expires at the first full hour after that (`DESIGN.md` says why).
 pub const CART_LIFETIME: Duration = Duration::days(30);
 /// The longest product name a cart keeps, in characters.
 pub const MAX_NAME: usize = 300;

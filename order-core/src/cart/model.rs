@@ -242,6 +242,6 @@ impl Cart {
 /// When a cart that was changed at `now` expires: at the first full hour after its lifetime.
 pub(super) fn expiry(now: Timestamp) -> Timestamp {
     let earliest = now.checked_add_signed(CART_LIFETIME).unwrap_or(now);
-    // What lies beyond all hours that can be told stays as it is.
+    // What lies beyond the year 2262 can't be rounded, and stays as it is.
     earliest.duration_round_up(Duration::hours(1)).unwrap_or(earliest)
 }

@@ -148,6 +148,8 @@ fn a_cart_expires_at_a_full_hour() {
         expiries.push((cart.expires_at - now - CART_LIFETIME).num_minutes());
     }
     assert_eq!(expiries, [60, 60, 60, 120]);
+    let last = Timestamp::MAX_UTC;
+    assert_eq!(Cart::new(cart.id, cart.owner, last).expires_at, last, "there is nothing to round up to");
 }
 
 #[test]

@@ -1,5 +1,5 @@
--- Payments lie in their table in the order of their ids: an index beside it is a page more that every order changes. Only rows as small as
--- these gain by it. Of a larger one the page would have a quarter at most, and the rest would have pages of its own.
+-- Payments lie in their table in the order of their ids: an index beside it is a page more that every order changes. Larger rows would not
+-- gain by it: such a table splits its pages more often, and of a row that is more than a quarter of a page it has the beginning only.
 
 -- The triggers that apply write-sets name the table, which is not there for a moment.
 PRAGMA legacy_alter_table = ON;
