@@ -201,7 +201,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     for _ in 0..3 {
         place.schema.open().await.close().await;
     }
-    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 11);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 12);
     assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
 }
 
@@ -229,7 +229,41 @@ async fn no_hand_can_change_a_journal() {
     let told = "SELECT count(*) FROM {schema}.stock_records
         WHERE sequence = 3 AND name = 'inventory.low_stock' OR sequence = 4 AND name = 'inventory.out_of_stock'";
     assert_eq!(hand.number(told).await, 2, "also what a hand does is told");
-    assert_eq!(hand.number("SELECT last FROM {schema}.stock_outbox").await, 4);
+    hand.accepts("UPDATE {schema}.stock SET on_hand = on_hand + 1, reserved = reserved + 1").await;
+    assert_eq!(hand.number("SELECT last FROM {schema}.stock_outbox").await, 4, "nothing is crossed");
+}
+
+/// Neither of few products nor of many: the planner would rather walk through all levels of a small shop.
+#[tokio::test]
+async fn a_commit_reads_the_levels_it_changes() {
+    let mut place = Place::new().await;
+    let names: Vec<String> = (0..40).map(|number| format!("tea-{number}")).collect();
+    let products: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 9)).collect();
+    place.apply(&place.sampler.receive(&products)).await;
+    let hand = &mut place.hand;
+    hand.accepts("ANALYZE {schema}.stock").await;
+    let levels = "stock_product => '{tea-1,tea-30}', stock_location => '{main,main}', stock_on_hand => '{0,0}',
+        stock_reserved => '{1,1}', stock_sold => '{0,0}'";
+    let bounds = "stock_least_available => '{-1,-1}', stock_least_reserved => '{0,0}', stock_least_sold => '{0,0}',
+        stock_most_sold => '{0,0}', stock_most_on_hand => '{0,0}', stock_changed => 0";
+    let one = format!("set_id => gen_random_uuid(), set_at => 0, {levels}");
+    for (function, given) in [("apply_write_set", one), ("apply_write_sets", format!("{levels}, {bounds}"))] {
+        let others = hand.sql(&format!(
+            "SELECT string_agg(name || ' => NULL', ', ') FROM pg_proc, unnest(proargnames) AS name
+            WHERE proname = '{function}' AND pronamespace = '{{schema}}'::regnamespace
+                AND strpos($1, name || ' => ') = 0"
+        ));
+        let row = sqlx::query(others).bind(&given).fetch_one(&mut hand.connection).await.unwrap();
+        let others: String = row.get(0);
+        // What this connection has read and not yet reported.
+        let read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = '{schema}.stock'::regclass";
+        hand.accepts("BEGIN").await;
+        let before = hand.number(read).await;
+        hand.accepts(&format!("SELECT {{schema}}.{function}({given}, {others})")).await;
+        assert_eq!(hand.number(read).await - before, 2, "{function}");
+        assert_eq!(hand.number("SELECT sum(reserved)::bigint FROM {schema}.stock").await, 2, "{function}");
+        hand.accepts("ROLLBACK").await;
+    }
 }
 
 #[tokio::test]

@@ -78,6 +78,7 @@ pub(crate) struct OrderRow<F: Form> {
     pub(crate) total: i64,
     pub(crate) created: i64,
     pub(crate) due: Option<i64>,
+    /// Each once.
     pub(crate) sellers: F::Names,
     pub(crate) search: String,
     /// None, when it is not written out.
@@ -204,7 +205,10 @@ impl<F: Form> OrderRow<F> {
     fn of(put: &OrderPut, events: &[EventRecord]) -> Result<Self, StoreError> {
         let order = &put.order;
         let is_written_out = order.version > F::MOST_FOLDED || is_written_out(put, events);
-        let sellers: Vec<&str> = order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
+        let mut sellers: Vec<&str> =
+            order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
+        sellers.sort_unstable();
+        sellers.dedup();
         Ok(Self {
             expected: integer(put.expected)?,
             id: order.id.uuid(),

@@ -15,7 +15,7 @@ use crate::group_commit::Picture;
 
 /// The text of the statement that looks.
 pub(super) fn look_sql() -> String {
-    call("* FROM", "look", 12)
+    call("* FROM", "look", 14)
 }
 
 /// The statement that looks at what the guards of write-sets ask for.
@@ -27,10 +27,12 @@ pub(super) fn look<'q>(sql: SqlStr, sets: &[&'q Rows]) -> Query<'q> {
     let read_orders = sets.iter().flat_map(|set| &set.read_orders).map(|(id, _)| *id);
     let other_carts =
         sets.iter().flat_map(|set| set.read_carts.iter().chain(&set.removed_carts)).map(|(id, _)| *id);
-    let histories: HashSet<Uuid> =
-        sets.iter().flat_map(|set| &set.chapters).map(|chapter| chapter.order).collect();
+    let chapters = || sets.iter().flat_map(|set| &set.chapters);
+    let histories: HashSet<Uuid> = chapters().map(|chapter| chapter.order).collect();
     sqlx::query(sql)
         .bind(sets.iter().map(|set| set.id).collect::<Vec<_>>())
+        .bind(chapters().map(|chapter| chapter.order).collect::<Vec<_>>())
+        .bind(chapters().map(|chapter| chapter.last).collect::<Vec<_>>())
         .bind(requests().map(|request| request.scope.as_str()).collect::<Vec<_>>())
         .bind(requests().map(|request| request.key.as_str()).collect::<Vec<_>>())
         .bind(orders().map(|order| order.id).chain(read_orders).collect::<Vec<_>>())

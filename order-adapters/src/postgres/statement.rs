@@ -13,7 +13,7 @@ use crate::group_commit::{CartRow, ChapterRow, EntryRow, HoldRow, OrderRow, Paym
 pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// How many parameters [`apply`] has.
-const PARAMETERS: usize = 89;
+const PARAMETERS: usize = 90;
 
 /// The text of a call of one of our functions with so many parameters.
 pub(super) fn call(columns: &str, function: &str, parameters: usize) -> String {
@@ -28,7 +28,8 @@ pub(super) fn apply_sql() -> String {
 
 /// The statement that applies write-sets, no two of which touch the same row. `sums` are those of their stock changes.
 pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Query<'q> {
-    let mut ids: Vec<(Uuid, i64)> = sets.iter().map(|set| (set.id, set.at)).collect();
+    let alone = sets.iter().filter(|set| set.chapters.is_empty());
+    let mut ids: Vec<(Uuid, i64)> = alone.map(|set| (set.id, set.at)).collect();
     ids.sort_unstable();
     let mut arguments = PgArguments::default();
     arguments.reserve(PARAMETERS, sets.iter().map(|set| size(set)).sum());
@@ -168,13 +169,12 @@ fn bind_orders<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         .bind(column(&rows, |row| row.body.as_deref()))
 }
 
-/// The sellers of new orders, each once.
+/// The sellers of new orders.
 fn bind_sellers<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
     let new = sets.iter().flat_map(|set| &set.orders).filter(|order| order.expected == 0);
     let mut rows: Vec<(&str, Uuid)> =
         new.flat_map(|order| names(&order.sellers).map(|seller| (seller, order.id))).collect();
     rows.sort_unstable();
-    rows.dedup();
     let (sellers, orders): (Vec<&str>, Vec<Uuid>) = rows.into_iter().unzip();
     query.bind(sellers).bind(orders)
 }
@@ -196,13 +196,19 @@ fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 fn bind_chapters<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
     let rows: Vec<&ChapterRow<Texts>> =
         sorted(sets.iter().flat_map(|set| &set.chapters), |row| (row.order, row.first));
+    let of_set = |set: &&Rows| -> Vec<_> {
+        set.chapters.iter().map(|chapter| (chapter.order, chapter.first, set.id)).collect()
+    };
+    let mut brought: Vec<(Uuid, i64, Uuid)> = sets.iter().flat_map(of_set).collect();
+    brought.sort_unstable();
     let query = query
         .bind(column(&rows, |row| row.order))
         .bind(column(&rows, |row| row.last))
         .bind(column(&rows, |row| row.last.saturating_sub(row.first).saturating_add(1)))
         .bind(column(&rows, |row| row.at))
         .bind(column(&rows, |row| row.name))
-        .bind(column(&rows, |row| row.body.as_str()));
+        .bind(column(&rows, |row| row.body.as_str()))
+        .bind(brought.into_iter().map(|(_, _, set)| set).collect::<Vec<_>>());
     let histories: Vec<_> = rows.chunk_by(|chapter, next| chapter.order == next.order).collect();
     let last = histories.iter().filter_map(|chapters| chapters.last());
     let query = query

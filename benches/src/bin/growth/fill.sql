@@ -10,8 +10,6 @@ WITH copies AS MATERIALIZED (
             AS new_number
     FROM generate_series($1::bigint, $2::bigint) AS k (number)
     JOIN {schema}.templates AS t ON t.place = k.number % (SELECT count(*) FROM {schema}.templates)
-), sets AS (
-    INSERT INTO {schema}.write_sets SELECT new_set::uuid, created_at - copy FROM copies
 ), copied_orders AS (
     INSERT INTO {schema}.orders (id, number, customer_id, status, version, currency, total_minor, created_at, sellers, search, body,
         body_version)
@@ -24,9 +22,9 @@ WITH copies AS MATERIALIZED (
 ), copied_payments AS (
     INSERT INTO {schema}.payments SELECT new_payment::uuid, new_id::uuid, 'simulated', NULL, 0, 0, 0 FROM copies
 ), copied_events AS (
-    INSERT INTO {schema}.events (order_id, sequence, count, at, name, body)
+    INSERT INTO {schema}.events (order_id, sequence, count, at, name, body, write_set)
     SELECT c.new_id::uuid, e.sequence, e.count, c.created_at - c.copy, e.name,
-        format(e.body, c.new_id, c.new_number, c.new_hold, c.new_payment)
+        format(e.body, c.new_id, c.new_number, c.new_hold, c.new_payment), c.new_set::uuid
     FROM copies AS c
     CROSS JOIN LATERAL unnest(c.event_sequences, c.event_counts, c.event_names, c.event_bodies)
         AS e (sequence, count, name, body)

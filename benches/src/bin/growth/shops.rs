@@ -158,7 +158,7 @@ async fn ids_of(connection: &mut PgConnection, schema: &Schema, sql: &str) -> Ou
 /// Makes every second chunk of copies.
 async fn fill(url: String, schema: String, filler: u64, copies: u64) -> Outcome {
     let mut connection = PgConnection::connect(&url).await?;
-    let prepare = "SET order_engine.applies = 'on'; SET work_mem = '256MB'; SET synchronous_commit = off";
+    let prepare = "SET work_mem = '256MB'; SET synchronous_commit = off";
     sqlx::raw_sql(prepare).execute(&mut connection).await?;
     let sql = include_str!("fill.sql").replace("{schema}", &schema);
     let mut first = filler * CHUNK + 1;
