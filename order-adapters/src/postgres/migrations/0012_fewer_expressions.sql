@@ -13,6 +13,11 @@ DROP TRIGGER orders_added ON {schema}.orders;
 CREATE TRIGGER orders_added AFTER INSERT ON {schema}.orders FOR EACH ROW WHEN (NEW.body_version IS NULL)
     EXECUTE FUNCTION {schema}.orders_added();
 
+-- Nobody of us writes an order's id again.
+DROP TRIGGER orders_same ON {schema}.orders;
+CREATE TRIGGER orders_same BEFORE UPDATE OF id ON {schema}.orders FOR EACH ROW WHEN (NEW.id <> OLD.id)
+    EXECUTE FUNCTION {schema}.forbidden('an order stays the same');
+
 -- Whether what is available of a product crosses nothing, or its threshold.
 CREATE FUNCTION {schema}.crosses(was bigint, was_low_at bigint, becomes bigint, becomes_low_at bigint) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
@@ -352,7 +357,7 @@ BEGIN
     END IF;
 END $$;
 
--- As in 0009. However few products a shop has, a commit does not walk through all their levels.
+-- As in 0009, with fewer conditions to look at. However few products a shop has, a commit does not walk through all their levels.
 CREATE OR REPLACE FUNCTION {schema}.apply_write_set(
     set_id uuid, set_at bigint,
     request_new boolean, request_scope text, request_key text, request_fingerprint text, request_subject uuid,
@@ -385,15 +390,17 @@ BEGIN
         INSERT INTO {schema}.write_sets (id, at) VALUES (set_id, set_at);
     END IF;
 
-    IF request_new THEN
-        INSERT INTO {schema}.idempotency (scope, key, fingerprint, subject, answered_version, created_at)
-        VALUES (request_scope, request_key, request_fingerprint, request_subject, request_answered, request_created);
-    ELSIF NOT request_new THEN
-        UPDATE {schema}.idempotency AS i SET fingerprint = request_fingerprint, subject = request_subject,
-            answered_version = request_answered, created_at = request_created
-        WHERE i.scope = request_scope AND i.key = request_key AND i.answered_version IS NULL;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'a request was answered before';
+    IF request_key IS NOT NULL THEN
+        IF request_new THEN
+            INSERT INTO {schema}.idempotency (scope, key, fingerprint, subject, answered_version, created_at)
+            VALUES (request_scope, request_key, request_fingerprint, request_subject, request_answered, request_created);
+        ELSE
+            UPDATE {schema}.idempotency AS i SET fingerprint = request_fingerprint, subject = request_subject,
+                answered_version = request_answered, created_at = request_created
+            WHERE i.scope = request_scope AND i.key = request_key AND i.answered_version IS NULL;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'a request was answered before';
+            END IF;
         END IF;
     END IF;
 
@@ -409,7 +416,22 @@ BEGIN
         VALUES (cart_id, cart_owner, cart_status, cart_version, cart_expires, cart_body);
     END IF;
 
-    IF order_expected > 0 THEN
+    -- The payment and the chapter are the order's.
+    IF order_expected = 0 THEN
+        INSERT INTO {schema}.orders (id, number, customer_id, cart_id, status, version, currency, total_minor,
+            created_at, due_at, sellers, search, body, body_version)
+        VALUES (order_id, order_number, order_customer, order_cart, order_status, order_version, order_currency,
+            order_total, order_created, order_due, string_to_array(order_sellers, separator),
+            order_search, coalesce(order_body, 'null'), CASE WHEN order_body IS NULL THEN 0 ELSE order_version END);
+        INSERT INTO {schema}.order_sellers (seller_id, order_id)
+        SELECT unnest(string_to_array(order_sellers, separator)), order_id;
+        IF payment_id IS NOT NULL THEN
+            INSERT INTO {schema}.payments (id, order_id, provider, provider_reference, captured_minor, refunded_minor,
+                refunding_minor)
+            VALUES (payment_id, order_id, payment_provider, payment_reference, payment_captured, payment_refunded,
+                payment_refunding);
+        END IF;
+    ELSIF order_expected > 0 THEN
         UPDATE {schema}.orders AS o SET number = order_number, customer_id = order_customer, cart_id = order_cart,
             status = order_status, version = order_version, currency = order_currency, total_minor = order_total,
             created_at = order_created, due_at = order_due, sellers = string_to_array(order_sellers, separator),
@@ -419,62 +441,49 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'an order has changed';
         END IF;
-    ELSIF order_expected = 0 THEN
-        INSERT INTO {schema}.orders (id, number, customer_id, cart_id, status, version, currency, total_minor,
-            created_at, due_at, sellers, search, body, body_version)
-        VALUES (order_id, order_number, order_customer, order_cart, order_status, order_version, order_currency,
-            order_total, order_created, order_due, string_to_array(order_sellers, separator),
-            order_search, coalesce(order_body, 'null'), CASE WHEN order_body IS NULL THEN 0 ELSE order_version END);
-        INSERT INTO {schema}.order_sellers (seller_id, order_id)
-        SELECT unnest(string_to_array(order_sellers, separator)), order_id;
-    END IF;
-    IF payment_id IS NOT NULL AND order_expected = 0 THEN
-        INSERT INTO {schema}.payments (id, order_id, provider, provider_reference, captured_minor, refunded_minor,
-            refunding_minor)
-        VALUES (payment_id, order_id, payment_provider, payment_reference, payment_captured, payment_refunded,
-            payment_refunding);
-    ELSIF payment_id IS NOT NULL THEN
-        INSERT INTO {schema}.payments AS p (id, order_id, provider, provider_reference, captured_minor,
-            refunded_minor, refunding_minor)
-        VALUES (payment_id, order_id, payment_provider, payment_reference, payment_captured, payment_refunded,
-            payment_refunding)
-        ON CONFLICT (id) DO UPDATE SET order_id = excluded.order_id, provider = excluded.provider,
-            provider_reference = excluded.provider_reference, captured_minor = excluded.captured_minor,
-            refunded_minor = excluded.refunded_minor, refunding_minor = excluded.refunding_minor
-        WHERE (p.order_id, p.provider, p.provider_reference, p.captured_minor, p.refunded_minor, p.refunding_minor)
-            IS DISTINCT FROM (excluded.order_id, excluded.provider, excluded.provider_reference,
-                excluded.captured_minor, excluded.refunded_minor, excluded.refunding_minor);
-    END IF;
-
-    IF first_event > 1 OR (first_event = 1 AND order_expected > 0) THEN
+        IF payment_id IS NOT NULL THEN
+            INSERT INTO {schema}.payments AS p (id, order_id, provider, provider_reference, captured_minor,
+                refunded_minor, refunding_minor)
+            VALUES (payment_id, order_id, payment_provider, payment_reference, payment_captured, payment_refunded,
+                payment_refunding)
+            ON CONFLICT (id) DO UPDATE SET order_id = excluded.order_id, provider = excluded.provider,
+                provider_reference = excluded.provider_reference, captured_minor = excluded.captured_minor,
+                refunded_minor = excluded.refunded_minor, refunding_minor = excluded.refunding_minor
+            WHERE (p.order_id, p.provider, p.provider_reference, p.captured_minor, p.refunded_minor,
+                p.refunding_minor) IS DISTINCT FROM (excluded.order_id, excluded.provider,
+                excluded.provider_reference, excluded.captured_minor, excluded.refunded_minor,
+                excluded.refunding_minor);
+        END IF;
         IF first_event - 1 <> coalesce((
             SELECT e.sequence FROM {schema}.events AS e WHERE e.order_id = order_id ORDER BY e.sequence DESC LIMIT 1
         ), 0) THEN
             RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'the history of an order has no gaps';
         END IF;
     END IF;
-    IF first_event IS NOT NULL THEN
-        INSERT INTO {schema}.events (order_id, sequence, count, at, name, body, write_set)
-        VALUES (order_id, last_event, last_event - first_event + 1, event_at, event_name, event_body, set_id);
-    END IF;
     IF first_event = 1 THEN
+        INSERT INTO {schema}.events (order_id, sequence, count, at, name, body, write_set)
+        VALUES (order_id, last_event, last_event, event_at, event_name, event_body, set_id);
         INSERT INTO {schema}.outbox (order_id, head, last, at)
         VALUES (order_id, 1, last_event, event_at);
     ELSIF first_event > 1 THEN
+        INSERT INTO {schema}.events (order_id, sequence, count, at, name, body, write_set)
+        VALUES (order_id, last_event, last_event - first_event + 1, event_at, event_name, event_body, set_id);
         INSERT INTO {schema}.outbox AS waiting (order_id, head, last, at)
         VALUES (order_id, first_event, last_event, event_at)
         ON CONFLICT ON CONSTRAINT outbox_pkey DO UPDATE SET last = excluded.last;
     END IF;
 
-    IF hold_new THEN
-        INSERT INTO {schema}.reservations (id, order_id, status, expires_at, products, body)
-        VALUES (hold_id, hold_order, hold_status, hold_expires, string_to_array(hold_products, separator), hold_body);
-    ELSIF NOT hold_new THEN
-        UPDATE {schema}.reservations AS r SET order_id = hold_order, status = hold_status, expires_at = hold_expires,
-            products = string_to_array(hold_products, separator), body = hold_body
-        WHERE r.id = hold_id;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'there is no such reservation';
+    IF hold_id IS NOT NULL THEN
+        IF hold_new THEN
+            INSERT INTO {schema}.reservations (id, order_id, status, expires_at, products, body)
+            VALUES (hold_id, hold_order, hold_status, hold_expires, string_to_array(hold_products, separator), hold_body);
+        ELSE
+            UPDATE {schema}.reservations AS r SET order_id = hold_order, status = hold_status,
+                expires_at = hold_expires, products = string_to_array(hold_products, separator), body = hold_body
+            WHERE r.id = hold_id;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'there is no such reservation';
+            END IF;
         END IF;
     END IF;
 
