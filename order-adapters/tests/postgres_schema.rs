@@ -242,9 +242,11 @@ async fn a_commit_reads_the_levels_it_changes() {
     place.apply(&place.sampler.receive(&products)).await;
     let hand = &mut place.hand;
     hand.accepts("ANALYZE {schema}.stock").await;
-    let levels = "stock_product => '{tea-1,tea-30}', stock_location => '{main,main}', stock_on_hand => '{0,0}',
+    let levels =
+        "stock_product => '{tea-1,tea-30}', stock_location => '{main,main}', stock_on_hand => '{0,0}',
         stock_reserved => '{1,1}', stock_sold => '{0,0}'";
-    let bounds = "stock_least_available => '{-1,-1}', stock_least_reserved => '{0,0}', stock_least_sold => '{0,0}',
+    let bounds =
+        "stock_least_available => '{-1,-1}', stock_least_reserved => '{0,0}', stock_least_sold => '{0,0}',
         stock_most_sold => '{0,0}', stock_most_on_hand => '{0,0}', stock_changed => 0";
     let one = format!("set_id => gen_random_uuid(), set_at => 0, {levels}");
     for (function, given) in [("apply_write_set", one), ("apply_write_sets", format!("{levels}, {bounds}"))] {

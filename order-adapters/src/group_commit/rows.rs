@@ -205,8 +205,7 @@ impl<F: Form> OrderRow<F> {
     fn of(put: &OrderPut, events: &[EventRecord]) -> Result<Self, StoreError> {
         let order = &put.order;
         let is_written_out = order.version > F::MOST_FOLDED || is_written_out(put, events);
-        let mut sellers: Vec<&str> =
-            order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
+        let mut sellers: Vec<&str> = order.sellers.iter().map(|group| group.seller_id.as_str()).collect();
         sellers.sort_unstable();
         sellers.dedup();
         Ok(Self {
