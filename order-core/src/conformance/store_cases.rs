@@ -34,6 +34,7 @@ macro_rules! __store_cases {
             orders::order_is_found_by_its_payments_name
             orders::order_version_is_guarded
             orders::event_is_written_once
+            orders::history_has_no_gaps
             orders::order_number_is_unique
             orders::cart_becomes_one_order
             orders::refunds_are_bounded

@@ -454,23 +454,25 @@ BEGIN
                 excluded.provider_reference, excluded.captured_minor, excluded.refunded_minor,
                 excluded.refunding_minor);
         END IF;
-        IF first_event - 1 <> coalesce((
-            SELECT e.sequence FROM {schema}.events AS e WHERE e.order_id = order_id ORDER BY e.sequence DESC LIMIT 1
-        ), 0) THEN
-            RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'the history of an order has no gaps';
-        END IF;
     END IF;
-    IF first_event = 1 THEN
-        INSERT INTO {schema}.events (order_id, sequence, count, at, name, body, write_set)
-        VALUES (order_id, last_event, last_event, event_at, event_name, event_body, set_id);
-        INSERT INTO {schema}.outbox (order_id, head, last, at)
-        VALUES (order_id, 1, last_event, event_at);
-    ELSIF first_event > 1 THEN
+    IF first_event IS NOT NULL THEN
+        IF first_event > 1 OR order_expected > 0 THEN
+            IF first_event - 1 <> coalesce((
+                SELECT e.sequence FROM {schema}.events AS e WHERE e.order_id = order_id ORDER BY e.sequence DESC LIMIT 1
+            ), 0) THEN
+                RAISE EXCEPTION USING ERRCODE = 'OE001', MESSAGE = 'the history of an order has no gaps';
+            END IF;
+        END IF;
         INSERT INTO {schema}.events (order_id, sequence, count, at, name, body, write_set)
         VALUES (order_id, last_event, last_event - first_event + 1, event_at, event_name, event_body, set_id);
-        INSERT INTO {schema}.outbox AS waiting (order_id, head, last, at)
-        VALUES (order_id, first_event, last_event, event_at)
-        ON CONFLICT ON CONSTRAINT outbox_pkey DO UPDATE SET last = excluded.last;
+        IF first_event = 1 THEN
+            INSERT INTO {schema}.outbox (order_id, head, last, at)
+            VALUES (order_id, 1, last_event, event_at);
+        ELSE
+            INSERT INTO {schema}.outbox AS waiting (order_id, head, last, at)
+            VALUES (order_id, first_event, last_event, event_at)
+            ON CONFLICT ON CONSTRAINT outbox_pkey DO UPDATE SET last = excluded.last;
+        END IF;
     END IF;
 
     IF hold_id IS NOT NULL THEN

@@ -182,6 +182,24 @@ pub async fn event_is_written_once(subject: Subject) {
     assert_eq!(subject.store.outbox_len().await.unwrap(), waiting);
 }
 
+/// The history of an order begins with its first event, and has no gaps.
+pub async fn history_has_no_gaps(subject: Subject) {
+    let samples = Sampler::new(23);
+    subject.apply(&samples.receive(&[("tea", 10)])).await;
+    let (set, placed) = samples.order("c-1", "tea");
+    let (paying, paid) = samples.approve(&placed);
+    for (mut late, whole) in [(set.clone(), set), (paying.clone(), paying)] {
+        for event in &mut late.events {
+            event.sequence += 1;
+        }
+        let refusal = subject.refusal(&late).await;
+        assert!(matches!(refusal, Refusal::Version { aggregate: Aggregate::Event, .. }), "{refusal:?}");
+        subject.apply(&whole).await;
+    }
+    check(&subject, &paid).await;
+    assert_eq!(subject.store.outbox_len().await.unwrap(), paid.version);
+}
+
 /// No two orders have the same number.
 pub async fn order_number_is_unique(subject: Subject) {
     let samples = Sampler::new(15);
