@@ -233,6 +233,23 @@ async fn no_hand_can_change_a_journal() {
     assert_eq!(hand.number("SELECT last FROM {schema}.stock_outbox").await, 4, "nothing is crossed");
 }
 
+#[tokio::test]
+async fn a_write_set_is_remembered_by_the_chapter_it_brings() {
+    let mut place = Place::new().await;
+    let (receive, (order, _)) = (place.sampler.receive(&[("tea", 9)]), place.sampler.order("ann", "tea"));
+    place.apply(&receive).await;
+    place.apply(&order).await;
+    for (table, column, set) in [("write_sets", "id", &receive), ("events", "write_set", &order)] {
+        let sql = format!("SELECT count(*) FROM {{schema}}.{table} WHERE {column} = '{}'", set.id);
+        assert_eq!(place.hand.number(&sql).await, 1, "{table}");
+        assert_eq!(
+            place.hand.number(&format!("SELECT count(*) FROM {{schema}}.{table}")).await,
+            1,
+            "{table}"
+        );
+    }
+}
+
 /// Neither of few products nor of many: the planner would rather walk through all levels of a small shop.
 #[tokio::test]
 async fn a_commit_reads_the_levels_it_changes() {

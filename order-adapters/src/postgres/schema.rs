@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlStr};
 
 use super::OpenError;
 
-/// Every migration, in order. A published one never changes. They are told apart by their templates, so that the name of the
-/// schema is no part of them.
+/// Every migration, in order. A published one never changes: a function that does is written whole again, and the last migration that
+/// has it is the one in force. They are told apart by their templates, so that the name of the schema is no part of them.
 const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "tables", include_str!("migrations/0001_tables.sql")),
     (2, "write-sets", include_str!("migrations/0002_write_sets.sql")),

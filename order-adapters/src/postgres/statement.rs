@@ -28,8 +28,9 @@ pub(super) fn apply_sql() -> String {
 
 /// The statement that applies write-sets, no two of which touch the same row. `sums` are those of their stock changes.
 pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Query<'q> {
-    let alone = sets.iter().filter(|set| set.chapters.is_empty());
-    let mut ids: Vec<(Uuid, i64)> = alone.map(|set| (set.id, set.at)).collect();
+    // The others are remembered by the chapters they bring.
+    let untold = sets.iter().filter(|set| set.chapters.is_empty());
+    let mut ids: Vec<(Uuid, i64)> = untold.map(|set| (set.id, set.at)).collect();
     ids.sort_unstable();
     let mut arguments = PgArguments::default();
     arguments.reserve(PARAMETERS, sets.iter().map(|set| size(set)).sum());
@@ -194,13 +195,10 @@ fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 }
 
 fn bind_chapters<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
-    let rows: Vec<&ChapterRow<Texts>> =
-        sorted(sets.iter().flat_map(|set| &set.chapters), |row| (row.order, row.first));
-    let of_set = |set: &&Rows| -> Vec<_> {
-        set.chapters.iter().map(|chapter| (chapter.order, chapter.first, set.id)).collect()
-    };
-    let mut brought: Vec<(Uuid, i64, Uuid)> = sets.iter().flat_map(of_set).collect();
-    brought.sort_unstable();
+    let brought = sets.iter().flat_map(|set| set.chapters.iter().map(|chapter| (set.id, chapter)));
+    let mut brought: Vec<(Uuid, &ChapterRow<Texts>)> = brought.collect();
+    brought.sort_by_key(|(_, chapter)| (chapter.order, chapter.first));
+    let rows: Vec<&ChapterRow<Texts>> = brought.iter().map(|(_, chapter)| *chapter).collect();
     let query = query
         .bind(column(&rows, |row| row.order))
         .bind(column(&rows, |row| row.last))
@@ -208,7 +206,7 @@ fn bind_chapters<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         .bind(column(&rows, |row| row.at))
         .bind(column(&rows, |row| row.name))
         .bind(column(&rows, |row| row.body.as_str()))
-        .bind(brought.into_iter().map(|(_, _, set)| set).collect::<Vec<_>>());
+        .bind(brought.iter().map(|(set, _)| *set).collect::<Vec<_>>());
     let histories: Vec<_> = rows.chunk_by(|chapter, next| chapter.order == next.order).collect();
     let last = histories.iter().filter_map(|chapters| chapters.last());
     let query = query
