@@ -3,12 +3,12 @@ use crate::cart::{self, Cart, CartItem, CartOwner, CartStatus};
 use crate::error::{Error, Invalid, Result};
 use crate::gateway::Product;
 use crate::id::{CouponCode, CustomerId, GuestToken, LineId, ProductId, SellerId, WriteSetId};
-use crate::inventory::StockLevel;
 use crate::pricing::{Basket, BasketLine, MAX_LINES, Quote, check_quantity};
 use crate::service::both::both;
 use crate::service::change::{check_version, try_again};
 use crate::service::engine::{MAX_TRIES, Parts};
 use crate::service::known_carts::KnownCart;
+use crate::service::known_stock::Available;
 use crate::store::{CartPut, WriteSet};
 
 /// What is put into a cart.
@@ -36,6 +36,9 @@ pub struct QuoteRequest {
 /// Carts. Each owner has at most one that is open.
 ///
 /// Every change takes the version the caller saw, if they want it to be refused when the cart has changed since.
+///
+/// A cart holds no stock. What a line says is available may be what there was less than a second ago; that there is not enough is told
+/// after asking the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Carts<'a> {
     pub(crate) parts: &'a Parts,
@@ -107,17 +110,12 @@ impl Carts<'_> {
             }
         }
         invalid.into_result()?;
-        let (levels, known) = both(parts.store.stock_levels(&ids), parts.known_cart(owner)).await;
-        let (levels, known) = (levels?, known?);
-        let entries: Vec<(CartItem, u32)> = offers
-            .into_iter()
-            .map(|(product, quantity)| (cart_item(product, available(&levels, &product.id)), quantity))
-            .collect();
-        self.change_from(known, if_version, |cart| {
+        let (stock, known) = both(parts.known_stock(&ids), parts.known_cart(owner)).await;
+        self.change_from(known?, stock?, if_version, |cart, stock| {
             let now = parts.now();
-            let entries = entries
-                .iter()
-                .map(|(item, quantity)| (LineId::new(&*parts.ids, now), item.clone(), *quantity));
+            let entries = offers.iter().map(|(product, quantity)| {
+                (LineId::new(&*parts.ids, now), cart_item(product, stock.of(&product.id)), *quantity)
+            });
             cart.add_all(entries, now).map_err(|(index, error)| error.below(&pointer(index)))
         })
         .await
@@ -142,9 +140,9 @@ impl Carts<'_> {
                 None => known = parts.look_again(&known, Error::NotFound { what: "cart item" }).await?,
             }
         };
-        let available = available(&parts.store.stock_levels(std::slice::from_ref(&product)).await?, &product);
-        self.change_from(known, if_version, |cart| {
-            cart.set_quantity(line_id, quantity, available, parts.now())
+        let stock = parts.known_stock(std::slice::from_ref(&product)).await?;
+        self.change_from(known, stock, if_version, |cart, stock| {
+            cart.set_quantity(line_id, quantity, stock.of(&product), parts.now())
         })
         .await
     }
@@ -239,21 +237,32 @@ impl Carts<'_> {
     where
         F: Fn(&mut Cart) -> Result<()> + Send + Sync,
     {
-        self.change_from(self.parts.known_cart(owner).await?, if_version, change).await
+        let known = self.parts.known_cart(owner).await?;
+        self.change_from(known, Available::default(), if_version, |cart, _| change(cart)).await
     }
 
-    /// Changes the cart as it is known; and again, if it is another one by now.
-    async fn change_from<F>(&self, mut known: KnownCart, if_version: Option<u64>, change: F) -> Result<Cart>
+    /// Changes the cart as it is known, and by the stock that is known; and again, if either is another one by now.
+    async fn change_from<F>(
+        &self,
+        mut known: KnownCart,
+        mut stock: Available,
+        if_version: Option<u64>,
+        change: F,
+    ) -> Result<Cart>
     where
-        F: Fn(&mut Cart) -> Result<()> + Send + Sync,
+        F: Fn(&mut Cart, &Available) -> Result<()> + Send + Sync,
     {
         let parts = self.parts;
         for _ in 0..MAX_TRIES {
             let mut cart = known.cart.clone();
             if let Err(error) =
-                check_version("cart", if_version, cart.version).and_then(|()| change(&mut cart))
+                check_version("cart", if_version, cart.version).and_then(|()| change(&mut cart, &stock))
             {
-                known = parts.look_again(&known, error).await?;
+                if stock.is_remembered && matches!(error, Error::OutOfStock(_)) {
+                    stock = parts.ask_again(&stock).await?;
+                } else {
+                    known = parts.look_again(&known, error).await?;
+                }
                 continue;
             }
             debug_assert_eq!(cart.status, CartStatus::Open);
@@ -299,13 +308,6 @@ fn cart_item(product: &Product, available: u32) -> CartItem {
         Some(image) => item.with_image(image.clone()),
         None => item,
     }
-}
-
-/// Units of a product that are available, over all locations.
-fn available(levels: &[StockLevel], product: &ProductId) -> u32 {
-    let levels = levels.iter().filter(|level| level.key.product_id == *product);
-    let units = levels.fold(0_i64, |sum, level| sum.saturating_add(level.available().max(0)));
-    u32::try_from(units).unwrap_or(u32::MAX)
 }
 
 /// A product that can be ordered; otherwise the error for whoever named it.

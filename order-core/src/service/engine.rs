@@ -9,6 +9,7 @@ use crate::id::{IdSource, LocationId, ProductId, ProviderId, SystemIds};
 use crate::order::{Actor, Context, Draft, NumberStrategy, Order, OrderPolicy, RandomNumbers};
 use crate::pricing::Pricing;
 use crate::service::known_carts::KnownCarts;
+use crate::service::known_stock::KnownStock;
 use crate::service::reconciliation::Seen;
 use crate::service::setbacks::Setbacks;
 use crate::service::{Carts, Inventory, Orders, Passes, Payments, Reconciliation, Request, Webhooks};
@@ -44,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) setbacks: Setbacks,
     pub(crate) seen: Seen,
     pub(crate) known_carts: KnownCarts,
+    pub(crate) known_stock: KnownStock,
 }
 
 impl Engine {
@@ -266,6 +268,7 @@ impl EngineBuilder {
             setbacks: Setbacks::default(),
             seen: Seen::default(),
             known_carts: KnownCarts::default(),
+            known_stock: KnownStock::default(),
         };
         Ok(Engine { parts: Arc::new(parts) })
     }
@@ -293,7 +296,10 @@ impl Parts {
         let mut is_in_doubt = false;
         for _ in 0..MAX_TRIES {
             match self.store.commit(set).await {
-                Ok(CommitOutcome::Applied) => return Ok(Ok(())),
+                Ok(CommitOutcome::Applied) => {
+                    self.known_stock.change(&set.stock);
+                    return Ok(Ok(()));
+                }
                 Ok(CommitOutcome::Refused(refusal)) => return Ok(Err(refusal)),
                 Ok(CommitOutcome::Unknown) => is_in_doubt = true,
                 // This try has written nothing; an earlier one may have.
@@ -301,6 +307,7 @@ impl Parts {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.known_stock.forget(set.stock.keys());
         Err(Error::OutcomeUnknown)
     }
 

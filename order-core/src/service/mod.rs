@@ -14,6 +14,7 @@ mod drive;
 mod engine;
 mod inventory;
 mod known_carts;
+mod known_stock;
 mod orders;
 mod passes;
 mod payments;
