@@ -201,7 +201,7 @@ async fn the_schema_is_made_once_and_leaves_the_host_alone() {
     for _ in 0..3 {
         place.schema.open().await.close().await;
     }
-    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 12);
+    assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.migrations").await, 13);
     assert_eq!(place.hand.number("SELECT count(*) FROM {schema}.loyalty").await, 0);
 }
 
@@ -285,6 +285,31 @@ async fn a_commit_reads_the_levels_it_changes() {
     }
 }
 
+/// However few carts the server believes there are.
+#[tokio::test]
+async fn a_commit_finds_its_cart_by_id() {
+    let mut place = Place::new().await;
+    let mut carts = Vec::new();
+    for customer in 0..40 {
+        let cart = place.sampler.cart(customer_cart(&format!("c-{customer}")));
+        place.apply(&place.sampler.put_cart(0, &cart)).await;
+        carts.push(cart);
+    }
+    let hand = &mut place.hand;
+    hand.accepts("ANALYZE {schema}.carts").await;
+    let read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = '{schema}.carts'::regclass";
+    hand.accepts("BEGIN").await;
+    let before = hand.number(read).await;
+    hand.accepts(&format!(
+        "SELECT {{schema}}.put_cart(gen_random_uuid(), 0, 1, '{}', 'customer:c-7', 'open', 2, 0, '')",
+        carts.swap_remove(7).id
+    ))
+    .await;
+    assert_eq!(hand.number(read).await - before, 1);
+    assert_eq!(hand.number("SELECT count(*) FROM {schema}.carts WHERE version = 2").await, 1);
+    hand.accepts("ROLLBACK").await;
+}
+
 #[tokio::test]
 async fn no_hand_can_lose_a_notice() {
     let mut place = Place::new().await;
@@ -336,6 +361,19 @@ async fn a_schema_of_another_version_is_refused() {
     hand.accepts("DELETE FROM {schema}.migrations WHERE version = 1000").await;
     hand.accepts("UPDATE {schema}.migrations SET checksum = 'x'").await;
     assert!(matches!(schema.builder().open().await.unwrap_err(), OpenError::Foreign { version: 1 }));
+}
+
+/// The functions are made anew whenever they change, by a migration with another number.
+#[tokio::test]
+async fn functions_of_an_earlier_version_are_replaced() {
+    let schema = Schema::new();
+    schema.open().await.close().await;
+    let mut hand = schema.by_hand().await;
+    let earlier = "INSERT INTO {schema}.migrations (version, name, checksum) VALUES (0, 'functions', 'x')";
+    hand.accepts(earlier).await;
+    schema.open().await.close().await;
+    hand.accepts("UPDATE {schema}.migrations SET name = 'tables' WHERE version = 0").await;
+    assert!(matches!(schema.builder().open().await.unwrap_err(), OpenError::Newer { version: 0 }));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, SqlStr};
 use tokio::time::timeout;
 
 use super::guards::{look, picture};
-use super::single::{apply_one, is_simple};
+use super::single::{apply_one, is_simple, only_cart, put_cart};
 use super::statement::{Query, apply};
 use super::values::{Rows, Texts, trouble};
 use crate::group_commit::{self, Failed, Picture, Sums, Trouble};
@@ -23,6 +23,7 @@ pub(super) struct Access {
     pub(super) patience: Duration,
     pub(super) apply_sql: SqlStr,
     pub(super) apply_one_sql: SqlStr,
+    pub(super) put_cart_sql: SqlStr,
     pub(super) look_sql: SqlStr,
 }
 
@@ -36,9 +37,11 @@ impl group_commit::Link for Link {
     type Form = Texts;
 
     async fn apply(&mut self, sets: &[&Rows], sums: &Sums<'_>) -> Result<(), Failed> {
+        let access = &self.access;
         let query = match sets {
-            [set] if is_simple(set, sums) => apply_one(self.access.apply_one_sql.clone(), set),
-            _ => apply(self.access.apply_sql.clone(), sets, sums),
+            [set] if let Some(cart) = only_cart(set) => put_cart(access.put_cart_sql.clone(), set, cart),
+            [set] if is_simple(set, sums) => apply_one(access.apply_one_sql.clone(), set),
+            _ => apply(access.apply_sql.clone(), sets, sums),
         };
         self.run(query).await.map(|_| ())
     }

@@ -9,7 +9,7 @@ use super::PostgresStore;
 use super::guards::look_sql;
 use super::link::{Access, Link};
 use super::schema::{Schema, migrate};
-use super::single::apply_one_sql;
+use super::single::{apply_one_sql, put_cart_sql};
 use super::statement::apply_sql;
 use crate::group_commit::Writer;
 use crate::listed::Listed;
@@ -213,6 +213,7 @@ impl PostgresBuilder {
             patience: self.patience,
             apply_sql: schema.sql(&apply_sql()).into_sql_str(),
             apply_one_sql: schema.sql(&apply_one_sql()).into_sql_str(),
+            put_cart_sql: schema.sql(&put_cart_sql()).into_sql_str(),
             look_sql: schema.sql(&look_sql()).into_sql_str(),
         };
         let readers = Readers::new(self.pool(options));

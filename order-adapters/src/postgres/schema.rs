@@ -3,14 +3,14 @@ use std::fmt::Write as _;
 
 use order_core::inventory::MAX_UNITS;
 use sqlx::migrate::{Migration, MigrationType};
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlStr};
 
 use super::OpenError;
 
-/// Every migration, in order. A published one never changes: a function that does is written whole again, and the last migration that
-/// has it is the one in force. They are told apart by their templates, so that the name of the schema is no part of them.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+/// Every migration, in order. A published one never changes, but for the last one, the [`FUNCTIONS`]. They are told apart by their
+/// templates, so that the name of the schema is no part of them.
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "tables", include_str!("migrations/0001_tables.sql")),
     (2, "write-sets", include_str!("migrations/0002_write_sets.sql")),
     (3, "stock journal", include_str!("migrations/0003_stock_journal.sql")),
@@ -23,7 +23,11 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (10, "short checks", include_str!("migrations/0010_short_checks.sql")),
     (11, "ids tell the time", include_str!("migrations/0011_ids_tell_the_time.sql")),
     (12, "fewer expressions", include_str!("migrations/0012_fewer_expressions.sql")),
+    (13, FUNCTIONS, include_str!("functions.sql")),
 ];
+
+/// The migration that makes the functions a commit calls. When they change, it gets the next number, and its old one is nobody's.
+const FUNCTIONS: &str = "functions";
 
 /// Whoever migrates any schema of ours holds this advisory lock until the end of the transaction.
 const LOCK: i64 = 0x6f72_6465_7265_6e67;
@@ -75,16 +79,16 @@ pub(super) async fn migrate(
         sqlx::raw_sql(schema.sql(sql)).execute(&mut *transaction).await.map_err(OpenError::failed)?;
     }
     let applied = applied.unwrap_or_default();
-    for (version, checksum) in &applied {
-        let Some((_, _, sql)) = MIGRATIONS.iter().find(|(known, ..)| known == version) else {
-            return Err(OpenError::Newer { version: *version });
-        };
-        if digest(*version, sql) != *checksum {
-            return Err(OpenError::Foreign { version: *version });
+    for Applied { version, name, checksum } in &applied {
+        match MIGRATIONS.iter().find(|(known, ..)| known == version) {
+            Some((_, _, sql)) if digest(*version, sql) == *checksum => {}
+            Some(_) => return Err(OpenError::Foreign { version: *version }),
+            None if name == FUNCTIONS && MIGRATIONS.iter().any(|(known, ..)| known > version) => {}
+            None => return Err(OpenError::Newer { version: *version }),
         }
     }
     for (version, name, sql) in MIGRATIONS {
-        if applied.iter().any(|(known, _)| *known == version) {
+        if applied.iter().any(|applied| applied.version == version) {
             continue;
         }
         if !may_change {
@@ -99,20 +103,26 @@ pub(super) async fn migrate(
     transaction.commit().await.map_err(OpenError::failed)
 }
 
-/// The versions and checksums of what was applied; `None` when nothing ever was.
-async fn applied(
-    connection: &mut PgConnection,
-    schema: &Schema,
-) -> Result<Option<Vec<(i64, String)>>, OpenError> {
+/// A migration that was applied.
+struct Applied {
+    version: i64,
+    name: String,
+    checksum: String,
+}
+
+/// What was applied; `None` when nothing ever was.
+async fn applied(connection: &mut PgConnection, schema: &Schema) -> Result<Option<Vec<Applied>>, OpenError> {
     let exists = schema.sql("SELECT to_regclass('{schema}.migrations') IS NOT NULL AS found");
     let row = sqlx::raw_sql(exists).fetch_one(&mut *connection).await.map_err(OpenError::failed)?;
     if !row.try_get::<bool, _>(0).map_err(OpenError::failed)? {
         return Ok(None);
     }
-    let list = schema.sql("SELECT version, checksum FROM {schema}.migrations ORDER BY version");
+    let list = schema.sql("SELECT version, name, checksum FROM {schema}.migrations ORDER BY version");
     let rows = sqlx::raw_sql(list).fetch_all(connection).await.map_err(OpenError::failed)?;
-    let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
-    let rows: Result<Vec<(i64, String)>, sqlx::Error> = rows.iter().map(read).collect();
+    let read = |row: &PgRow| {
+        Ok(Applied { version: row.try_get(0)?, name: row.try_get(1)?, checksum: row.try_get(2)? })
+    };
+    let rows: Result<Vec<Applied>, sqlx::Error> = rows.iter().map(read).collect();
     rows.map(Some).map_err(OpenError::failed)
 }
 

@@ -1,21 +1,29 @@
-//! The statement that applies a single write-set: what a lone caller waits for.
+//! The statements that apply a single write-set: what a lone caller waits for.
 
 use order_core::inventory::Threshold;
 use sqlx::SqlStr;
 
-use super::statement::{Query, call};
+use super::statement::{Query, call, list};
 use super::values::{Rows, Texts};
 use crate::group_commit::{CartRow, ChapterRow, HoldRow, OrderRow, PaymentRow, RequestRow, Sums};
 
 /// How many parameters [`apply_one`] has.
 const PARAMETERS: usize = 54;
 
+/// How many parameters [`put_cart`] has.
+const CART_PARAMETERS: usize = 9;
+
 /// The text of the statement that applies a single write-set.
 pub(super) fn apply_one_sql() -> String {
     call("", "apply_write_set", PARAMETERS)
 }
 
-/// Whether a write-set is one that this statement applies: at most one row of each kind, but for stock.
+/// The text of the statement that applies a write-set which only puts a cart.
+pub(super) fn put_cart_sql() -> String {
+    call("", "put_cart", CART_PARAMETERS)
+}
+
+/// Whether a write-set is one that [`apply_one`] applies: at most one row of each kind, but for stock.
 pub(super) fn is_simple(set: &Rows, sums: &Sums<'_>) -> bool {
     set.carts.len() <= 1
         && set.orders.len() <= 1
@@ -27,6 +35,24 @@ pub(super) fn is_simple(set: &Rows, sums: &Sums<'_>) -> bool {
         && set.chapters.iter().all(|chapter| set.orders.iter().any(|order| order.id == chapter.order))
         && set.entries.is_empty()
         && sums.values().all(|sum| !sum.may_be_new && sum.threshold == Threshold::Kept)
+}
+
+/// The only thing a write-set writes, if that is a cart.
+pub(super) fn only_cart(set: &Rows) -> Option<&CartRow<Texts>> {
+    let [cart] = &*set.carts else { return None };
+    let is_alone = set.request.is_none()
+        && set.read.is_empty()
+        && set.removed_carts.is_empty()
+        && set.orders.is_empty()
+        && set.chapters.is_empty()
+        && set.holds.is_empty()
+        && set.stock.is_empty();
+    is_alone.then_some(cart)
+}
+
+/// The statement that applies a write-set which only puts a cart.
+pub(super) fn put_cart<'q>(sql: SqlStr, set: &'q Rows, cart: &'q CartRow<Texts>) -> Query<'q> {
+    bind_cart(sqlx::query(sql).bind(set.id).bind(set.at), Some(cart))
 }
 
 /// The statement that applies a simple write-set.
@@ -115,10 +141,10 @@ fn bind_hold<'q>(query: Query<'q>, row: Option<&'q HoldRow<Texts>>) -> Query<'q>
 
 fn bind_stock<'q>(query: Query<'q>, set: &'q Rows) -> Query<'q> {
     query
-        .bind(set.stock.iter().map(|(key, _)| key.product_id.as_str()).collect::<Vec<_>>())
-        .bind(set.stock.iter().map(|(key, _)| key.location.as_str()).collect::<Vec<_>>())
-        .bind(set.stock.iter().map(|(_, change)| change.on_hand).collect::<Vec<_>>())
-        .bind(set.stock.iter().map(|(_, change)| change.reserved).collect::<Vec<_>>())
-        .bind(set.stock.iter().map(|(_, change)| change.sold).collect::<Vec<_>>())
-        .bind(set.stock.iter().map(|(_, change)| change.if_on_hand).collect::<Vec<_>>())
+        .bind(list(set.stock.iter().map(|(key, _)| key.product_id.as_str())))
+        .bind(list(set.stock.iter().map(|(key, _)| key.location.as_str())))
+        .bind(list(set.stock.iter().map(|(_, change)| change.on_hand)))
+        .bind(list(set.stock.iter().map(|(_, change)| change.reserved)))
+        .bind(list(set.stock.iter().map(|(_, change)| change.sold)))
+        .bind(list(set.stock.iter().map(|(_, change)| change.if_on_hand)))
 }

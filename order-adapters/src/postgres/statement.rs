@@ -13,7 +13,7 @@ use crate::group_commit::{CartRow, ChapterRow, EntryRow, HoldRow, OrderRow, Paym
 pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// How many parameters [`apply`] has.
-const PARAMETERS: usize = 90;
+const PARAMETERS: usize = 99;
 
 /// The text of a call of one of our functions with so many parameters.
 pub(super) fn call(columns: &str, function: &str, parameters: usize) -> String {
@@ -35,10 +35,9 @@ pub(super) fn apply<'q>(sql: SqlStr, sets: &[&'q Rows], sums: &Sums<'q>) -> Quer
     let mut arguments = PgArguments::default();
     arguments.reserve(PARAMETERS, sets.iter().map(|set| size(set)).sum());
     let query = sqlx::query_with(sql, arguments)
-        .bind(ids.iter().map(|(id, _)| *id).collect::<Vec<_>>())
-        .bind(ids.iter().map(|(_, at)| *at).collect::<Vec<_>>())
-        .bind(expected(sets));
-    let query = bind_requests(query, sets);
+        .bind(list(ids.iter().map(|(id, _)| *id)))
+        .bind(list(ids.iter().map(|(_, at)| *at)));
+    let query = bind_requests(bind_counts(query, sets), sets);
     let query = bind_carts(query, sets);
     let query = bind_sellers(bind_orders(query, sets), sets);
     let query = bind_payments(query, sets);
@@ -58,9 +57,15 @@ fn size(set: &Rows) -> usize {
     bodies.map(|body| body.len().saturating_add(ROW)).fold(ROW, usize::saturating_add)
 }
 
+/// A list, which is NULL when it is empty: the server does less with that.
+pub(super) fn list<T>(values: impl IntoIterator<Item = T>) -> Option<Vec<T>> {
+    let values: Vec<T> = values.into_iter().collect();
+    Some(values).filter(|values| !values.is_empty())
+}
+
 /// One column of rows.
-fn column<'q, R, T>(rows: &[&'q R], value: impl Fn(&'q R) -> T) -> Vec<T> {
-    rows.iter().map(|row| value(row)).collect()
+fn column<'q, R, T>(rows: &[&'q R], value: impl Fn(&'q R) -> T) -> Option<Vec<T>> {
+    list(rows.iter().map(|row| value(row)))
 }
 
 /// The rows of a kind, in the order of their keys.
@@ -76,27 +81,24 @@ fn new_orders(sets: &[&Rows]) -> HashSet<Uuid> {
     orders.filter(|order| order.expected == 0).map(|order| order.id).collect()
 }
 
-/// How many rows of each kind must change.
-fn expected(sets: &[&Rows]) -> Vec<i64> {
+/// How many rows there are of each kind: NULL for none.
+fn bind_counts<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
     let new = new_orders(sets);
     let count = |of: &dyn Fn(&Rows) -> usize| {
         let rows: usize = sets.iter().map(|set| of(set)).sum();
-        i64::try_from(rows).unwrap_or(i64::MAX)
+        i64::try_from(rows).ok().filter(|rows| *rows > 0)
     };
-    vec![
-        count(&|set| set.removed_carts.len()),
-        count(&|set| set.carts.iter().filter(|cart| cart.expected > 0 && !cart.is_open).count()),
-        count(&|set| set.carts.iter().filter(|cart| cart.expected > 0 && cart.is_open).count()),
-        count(&|set| set.carts.iter().filter(|cart| cart.expected == 0).count()),
-        count(&|set| set.orders.iter().filter(|order| order.expected > 0).count()),
-        count(&|set| set.orders.iter().filter(|order| order.expected == 0).count()),
-        count(&|set| set.holds.iter().filter(|hold| !hold.is_new).count()),
-        count(&|set| set.holds.iter().filter(|hold| hold.is_new).count()),
-        count(&|set| set.request.iter().filter(|request| !request.is_new).count()),
-        count(&|set| set.request.iter().filter(|request| request.is_new).count()),
-        count(&|set| set.payments.iter().filter(|payment| !new.contains(&payment.order)).count()),
-        count(&|set| set.payments.iter().filter(|payment| new.contains(&payment.order)).count()),
-    ]
+    query
+        .bind(count(&|set| set.request.iter().filter(|request| !request.is_new).count()))
+        .bind(count(&|set| set.request.iter().filter(|request| request.is_new).count()))
+        .bind(count(&|set| set.carts.iter().filter(|cart| cart.expected > 0).count()))
+        .bind(count(&|set| set.carts.iter().filter(|cart| cart.expected == 0).count()))
+        .bind(count(&|set| set.orders.iter().filter(|order| order.expected > 0).count()))
+        .bind(count(&|set| set.orders.iter().filter(|order| order.expected == 0).count()))
+        .bind(count(&|set| set.payments.iter().filter(|payment| !new.contains(&payment.order)).count()))
+        .bind(count(&|set| set.payments.iter().filter(|payment| new.contains(&payment.order)).count()))
+        .bind(count(&|set| set.holds.iter().filter(|hold| !hold.is_new).count()))
+        .bind(count(&|set| set.holds.iter().filter(|hold| hold.is_new).count()))
 }
 
 fn bind_requests<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
@@ -116,24 +118,24 @@ fn bind_requests<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 fn bind_versions(query: Query<'_>, mut versions: Vec<(Uuid, i64)>) -> Query<'_> {
     versions.sort_unstable();
     let (ids, versions): (Vec<Uuid>, Vec<i64>) = versions.into_iter().unzip();
-    query.bind(ids).bind(versions)
+    query.bind(list(ids)).bind(list(versions))
 }
 
 fn bind_carts<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
-    let rows: Vec<&CartRow<Texts>> = sorted(sets.iter().flat_map(|set| &set.carts), |row| row.id);
+    let rows: Vec<&CartRow<Texts>> =
+        sorted(sets.iter().flat_map(|set| &set.carts), |row| (row.is_open, row.id));
     let read: Vec<_> = sets.iter().flat_map(|set| set.read_carts.iter().copied()).collect();
     let removed: Vec<_> = sets.iter().flat_map(|set| set.removed_carts.iter().copied()).collect();
     let changed = || rows.iter().filter(|row| row.expected > 0);
-    // Rows that one statement changes are locked in their order by itself.
-    let is_one_statement =
-        removed.is_empty() && (changed().all(|row| row.is_open) || changed().all(|row| !row.is_open));
+    // They are changed one after the other: by that alone they are locked in the order of their ids, if that is the order.
+    let is_in_order = removed.is_empty() && changed().is_sorted_by_key(|row| row.id);
     let mut locked = Vec::new();
-    if !read.is_empty() || !is_one_statement {
+    if !read.is_empty() || !is_in_order {
         locked.extend(changed().map(|row| row.id));
         locked.extend(read.iter().chain(&removed).map(|(id, _)| *id));
         locked.sort_unstable();
     }
-    let query = bind_versions(query.bind(locked), read);
+    let query = bind_versions(query.bind(list(locked)), read);
     bind_versions(query, removed)
         .bind(column(&rows, |row| row.expected))
         .bind(column(&rows, |row| row.id))
@@ -153,7 +155,7 @@ fn bind_orders<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         locked.extend(read.iter().map(|(id, _)| *id));
         locked.sort_unstable();
     }
-    bind_versions(query.bind(locked), read)
+    bind_versions(query.bind(list(locked)), read)
         .bind(column(&rows, |row| row.expected))
         .bind(column(&rows, |row| row.id))
         .bind(column(&rows, |row| row.number.as_str()))
@@ -177,7 +179,7 @@ fn bind_sellers<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         new.flat_map(|order| names(&order.sellers).map(|seller| (seller, order.id))).collect();
     rows.sort_unstable();
     let (sellers, orders): (Vec<&str>, Vec<Uuid>) = rows.into_iter().unzip();
-    query.bind(sellers).bind(orders)
+    query.bind(list(sellers)).bind(list(orders))
 }
 
 fn bind_payments<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
@@ -206,13 +208,13 @@ fn bind_chapters<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
         .bind(column(&rows, |row| row.at))
         .bind(column(&rows, |row| row.name))
         .bind(column(&rows, |row| row.body.as_str()))
-        .bind(brought.iter().map(|(set, _)| *set).collect::<Vec<_>>());
+        .bind(list(brought.iter().map(|(set, _)| *set)));
     let histories: Vec<_> = rows.chunk_by(|chapter, next| chapter.order == next.order).collect();
     let last = histories.iter().filter_map(|chapters| chapters.last());
     let query = query
         .bind(first(&histories, |chapter| chapter.order))
         .bind(first(&histories, |chapter| chapter.first))
-        .bind(last.map(|chapter| chapter.last).collect::<Vec<_>>())
+        .bind(list(last.map(|chapter| chapter.last)))
         .bind(first(&histories, |chapter| chapter.at));
     let new = new_orders(sets);
     let follows = |chapter: &ChapterRow<Texts>, next: &ChapterRow<Texts>| {
@@ -223,15 +225,15 @@ fn bind_chapters<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
     let known = known.filter(|chapter| chapter.first != 1 || !new.contains(&chapter.order));
     let (orders, sequences): (Vec<Uuid>, Vec<i64>) =
         known.map(|chapter| (chapter.order, chapter.first.saturating_sub(1))).unzip();
-    query.bind(orders).bind(sequences)
+    query.bind(list(orders)).bind(list(sequences))
 }
 
 /// Something of the first chapter of each history.
 fn first<'q, T>(
     histories: &[&[&'q ChapterRow<Texts>]],
     value: impl Fn(&'q ChapterRow<Texts>) -> T,
-) -> Vec<T> {
-    histories.iter().filter_map(|chapters| chapters.first()).map(|chapter| value(chapter)).collect()
+) -> Option<Vec<T>> {
+    list(histories.iter().filter_map(|chapters| chapters.first()).map(|chapter| value(chapter)))
 }
 
 fn bind_holds<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
@@ -249,21 +251,21 @@ fn bind_holds<'q>(query: Query<'q>, sets: &[&'q Rows]) -> Query<'q> {
 fn bind_stock<'q>(query: Query<'q>, sums: &Sums<'q>) -> Query<'q> {
     let new = || sums.iter().filter(|(_, sum)| sum.may_be_new).map(|(key, _)| *key);
     query
-        .bind(new().map(|key| key.product_id.as_str()).collect::<Vec<_>>())
-        .bind(new().map(|key| key.location.as_str()).collect::<Vec<_>>())
-        .bind(sums.keys().map(|key| key.product_id.as_str()).collect::<Vec<_>>())
-        .bind(sums.keys().map(|key| key.location.as_str()).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.on_hand).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.reserved).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.sold).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.if_on_hand).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.least_available).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.least_reserved).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.least_sold).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.most_sold).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.most_on_hand).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| sum.threshold != Threshold::Kept).collect::<Vec<_>>())
-        .bind(sums.values().map(|sum| threshold(sum.threshold)).collect::<Vec<_>>())
+        .bind(list(new().map(|key| key.product_id.as_str())))
+        .bind(list(new().map(|key| key.location.as_str())))
+        .bind(list(sums.keys().map(|key| key.product_id.as_str())))
+        .bind(list(sums.keys().map(|key| key.location.as_str())))
+        .bind(list(sums.values().map(|sum| sum.on_hand)))
+        .bind(list(sums.values().map(|sum| sum.reserved)))
+        .bind(list(sums.values().map(|sum| sum.sold)))
+        .bind(list(sums.values().map(|sum| sum.if_on_hand)))
+        .bind(list(sums.values().map(|sum| sum.least_available)))
+        .bind(list(sums.values().map(|sum| sum.least_reserved)))
+        .bind(list(sums.values().map(|sum| sum.least_sold)))
+        .bind(list(sums.values().map(|sum| sum.most_sold)))
+        .bind(list(sums.values().map(|sum| sum.most_on_hand)))
+        .bind(list(sums.values().map(|sum| sum.threshold != Threshold::Kept)))
+        .bind(list(sums.values().map(|sum| threshold(sum.threshold))))
 }
 
 fn threshold(threshold: Threshold) -> Option<i64> {

@@ -38,6 +38,7 @@ pub struct Baseline {
     tick: SqlStr,
     place: SqlStr,
     flow: flow::Statements,
+    seen: Arc<flow::Seen>,
     queue: mpsc::Sender<Job>,
 }
 
@@ -115,6 +116,7 @@ impl Baseline {
             tick: sql("INSERT INTO {schema}.ticks (value) VALUES ($1)"),
             place: sql("SELECT {schema}.place($1, $2, $3, $4, $5, $6, $7)"),
             flow: flow::Statements::new(sql),
+            seen: Arc::default(),
             schema: Arc::new(schema),
             pool,
             queue,
