@@ -475,7 +475,9 @@ BEGIN
     END IF;
 END $$;
 
--- What the guards of write-sets ask for, in one snapshot; `kind` tells what a row is about.
+-- What the guards of write-sets ask for, in one snapshot. `kind`: 1 a write-set that was applied; 2 a request, `a` whether it
+-- was answered; 3 an order, `a` its version; 4 the order with a number; 5 the order `other` of a cart; 6 a cart, `a` its version;
+-- 7 the open cart of an owner; 8 an order's last event, `a`; 9 a reservation, `a` whether it is active; 10 a stock level.
 CREATE FUNCTION {schema}.look(
     set_id uuid[], chapter_order uuid[], chapter_last bigint[], request_scope text[], request_key text[],
     order_id uuid[], order_number text[], order_cart uuid[], cart_id uuid[], cart_owner text[], event_order uuid[],
