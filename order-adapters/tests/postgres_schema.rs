@@ -369,9 +369,13 @@ async fn functions_of_an_earlier_version_are_replaced() {
     let schema = Schema::new();
     schema.open().await.close().await;
     let mut hand = schema.by_hand().await;
-    let earlier = "INSERT INTO {schema}.migrations (version, name, checksum) VALUES (0, 'functions', 'x')";
-    hand.accepts(earlier).await;
+    let functions = "SELECT count(*) FROM pg_proc WHERE proname IN ('apply_write_sets', 'apply_write_set', 'put_cart', 'look')
+        AND pronamespace = '{schema}'::regnamespace";
+    assert_eq!(hand.number(functions).await, 4);
+    hand.accepts("DROP FUNCTION {schema}.put_cart").await;
+    hand.accepts("UPDATE {schema}.migrations SET version = 0, checksum = 'x' WHERE name = 'functions'").await;
     schema.open().await.close().await;
+    assert_eq!(hand.number(functions).await, 4);
     hand.accepts("UPDATE {schema}.migrations SET name = 'tables' WHERE version = 0").await;
     assert!(matches!(schema.builder().open().await.unwrap_err(), OpenError::Newer { version: 0 }));
 }

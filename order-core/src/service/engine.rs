@@ -307,7 +307,6 @@ impl Parts {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.known_stock.forget(set.stock.keys());
         Err(Error::OutcomeUnknown)
     }
 

@@ -1,5 +1,5 @@
-//! An engine remembers the carts it wrote last, and for a moment what was in stock. Whoever asks must not notice: with several engines
-//! on one store, each answers as one that was made for that request and remembers nothing.
+//! An engine remembers the carts it wrote last, and for a moment what was in stock. Whoever asks must not notice, but that a cart may be
+//! told of a moment ago: with several engines on one store, each answers as one that was made for that request and remembers nothing.
 #![cfg(feature = "memory")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by it")]
 
